@@ -1,0 +1,3 @@
+"""Panal: the platform for people who build and sell products on ESP32 boards."""
+
+__version__ = "0.1.0"

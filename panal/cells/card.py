@@ -1,0 +1,46 @@
+"""What a cell says about itself: plain data, read by the gateway, the control plane and the board's build."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+
+class Entry(NamedTuple):
+    """One line of the navigation: `label` is an English message id, `url` a URL name, `icon` a lucide name."""
+
+    label: str
+    url: str
+    icon: str
+    staff_only: bool = False
+
+
+class Card(NamedTuple):
+    """A cell's card. Whatever is code is named as "module:attribute", so that reading a card imports nothing."""
+
+    name: str
+    app: bool = False
+    """Has models, migrations and pages: a Django application `panal.cells.<name>`."""
+    gateway: str = ""
+    """The data plane's handlers: an attribute of type `panal.gateway.cell.Handlers`."""
+    recorders: tuple[tuple[str, str], ...] = ()
+    """(ledger kind, recorder). A recorder writes a batch: `record(batch, now) -> list of answers`, same length."""
+    event_kinds: tuple[str, ...] = ()
+    """Kinds of event this cell takes from devices, as they stand on the wire."""
+    event_recorder: str = ""
+    """The ledger kind that takes those events."""
+    urls: str = ""
+    """A Django URL module, mounted at `/<url prefix chosen inside it>`."""
+    rest: str = ""
+    """A django-ninja router, mounted under /api/v1/manage/."""
+    navigation: tuple[Entry, ...] = ()
+    board: str = ""
+    """The module that a board with this cell runs."""
+
+
+def load(reference: str) -> Any:
+    """The object that "module:attribute" names."""
+    module, _, attribute = reference.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+Recorder = Callable[[list[Any], Any], list[Any]]

@@ -1,0 +1,154 @@
+"""Every setting of the server in one table: read by both planes, from the environment only.
+
+A secret may be given as NAME_FILE, the path of a file that holds it. An unknown PANAL_ variable or a bad value
+stops the start with one sentence. docs/settings.md is generated from this table and a test compares them.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the text is for the operator and says what to do."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    name: str
+    type: type
+    default: Any
+    help: str
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+PORT = {"minimum": 0, "maximum": 65535}
+
+TABLE = (
+    Setting("PANAL_DATA", Path, Path("data"), "Folder of everything the server keeps: database, broker's store, keys."),
+    Setting("PANAL_HOST", str, "0.0.0.0", "Address that the ports listen on."),  # noqa: S104  boards come from the network
+    Setting("PANAL_HTTP_PORT", int, 6971, "Pages, REST, device HTTP API. 0 takes a free one.", **PORT),
+    Setting("PANAL_STREAM_PORT", int, 6972, "Streams over WebSocket. 0 takes a free one.", **PORT),
+    Setting("PANAL_MQTT_PORT", int, 1883, "MQTT; with TLS the usual port is 8883. 0 takes a free one.", **PORT),
+    Setting("PANAL_MQTT_WS_PORT", int, 0, "MQTT over WebSocket; 0 leaves it closed.", **PORT),
+    Setting("PANAL_HTTP_ALIASES", str, "", "More HTTP ports, comma-separated, for boards in the field (8000)."),
+    Setting("PANAL_TLS_CERT", Path, None, "Certificate chain (PEM) for all three ports."),
+    Setting("PANAL_TLS_KEY", Path, None, "Its private key (PEM)."),
+    Setting("PANAL_PLAIN_PUBLIC", bool, False, "Let devices talk without TLS from public addresses too."),
+    Setting("PANAL_NATS_URL", str, "", "An existing NATS server or cluster; empty starts our own."),
+    Setting("PANAL_NATS_USER", str, "server", "User of the account at that NATS."),
+    Setting("PANAL_NATS_PASSWORD", str, "", "Its password.", secret=True),
+    Setting("PANAL_NATS_SYS_USER", str, "sys", "User of the system account at that NATS (presence)."),
+    Setting("PANAL_NATS_SYS_PASSWORD", str, "", "Its password.", secret=True),
+    Setting("PANAL_NATS_ISSUER_SEED", str, "", "nkey seed (SA…) that signs device permissions (auth callout).", secret=True),
+    Setting("PANAL_NATS_ACCOUNT", str, "PANAL", "Account that devices are placed in."),
+    Setting("DATABASE_URL", str, "", "postgres://…; empty keeps SQLite in the data folder.", secret=True),
+    Setting("PANAL_SECRET_KEY", str, "", "Signs sessions; empty makes one and keeps it in the data folder.", secret=True),
+    Setting("PANAL_VAULT_KEY", str, "", "Encrypts device tokens at rest; empty makes one in the data folder.", secret=True),
+    Setting("PANAL_PUBLIC_URL", str, "", "Address people and boards use, for links; empty takes the request's."),
+    Setting("PANAL_TRUSTED_PROXIES", str, "127.0.0.1,::1", "Reverse proxies whose X-Forwarded headers count."),
+    Setting("PANAL_ALLOWED_HOSTS", str, "*", "Host names the pages answer to, comma-separated."),
+    Setting("PANAL_LANGUAGE", str, "es", "Language where a person has not chosen one.", choices=("es", "en")),
+    Setting("PANAL_TIME_ZONE", str, "UTC", "Time zone where a person has not chosen one."),
+    Setting("PANAL_EMAIL_URL", str, "", "smtp://user:password@host:port for mail; empty prints mail to the log.", secret=True),
+    Setting("PANAL_EMAIL_FROM", str, "panal@localhost", "Sender of mail."),
+    Setting("PANAL_WORKERS", int, 8, "Threads that answer pages.", minimum=1, maximum=64),
+    Setting("PANAL_HEARTBEAT_S", int, 120, "How often devices are asked to give a sign of life.", minimum=5, maximum=86400),
+    Setting("PANAL_RATE_DEVICE_PER_MIN", int, 600, "Messages a minute taken from one device.", minimum=1),
+    Setting("PANAL_RATE_ADDRESS_PER_MIN", int, 6000, "Requests a minute taken from one address.", minimum=1),
+    Setting("PANAL_TELEMETRY_RAW_DAYS", float, 7.0, "Days that raw telemetry is kept.", minimum=0.01),
+    Setting("PANAL_TELEMETRY_5MIN_DAYS", float, 90.0, "Days that 5-minute telemetry is kept.", minimum=0.01),
+    Setting("PANAL_TELEMETRY_HOURLY_DAYS", float, 1825.0, "Days that hourly telemetry is kept.", minimum=0.01),
+    Setting("PANAL_LOG_DAYS", float, 30.0, "Days that devices' log lines are kept.", minimum=0.01),
+    Setting("PANAL_BENCH", bool, False, "Show the bench page of virtual devices (panal demo turns it on)."),
+    Setting("PANAL_DEBUG", bool, False, "Django's debug pages: for developers only."),
+)
+NAMES = {setting.name: setting for setting in TABLE}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one run; attribute names are the variables' names in lower case without `PANAL_`."""
+
+    values: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @cached_property
+    def sqlite_path(self) -> Path:
+        return Path(self.data) / "panal.sqlite3"
+
+    @property
+    def tls(self) -> bool:
+        return self.tls_cert is not None
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment. Raises SettingsError with a sentence for the operator."""
+    environ = os.environ if environ is None else environ
+    _refuse_unknown(environ)
+    values = {_attribute(s.name): _value(s, environ) for s in TABLE}
+    if (values["tls_cert"] is None) != (values["tls_key"] is None):
+        raise SettingsError("PANAL_TLS_CERT and PANAL_TLS_KEY go together: give both or neither.")
+    return Settings(values)
+
+
+def _attribute(name: str) -> str:
+    return name.removeprefix("PANAL_").lower()
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    for name in environ:
+        if name.startswith("PANAL_") and name not in NAMES and not _is_file_of_secret(name):
+            raise SettingsError(f"{name} is not a setting of Panal. docs/settings.md lists them all.")
+
+
+def _is_file_of_secret(name: str) -> bool:
+    return name.endswith("_FILE") and name[:-5] in NAMES and NAMES[name[:-5]].secret
+
+
+def _value(setting: Setting, environ: Mapping[str, str]) -> Any:
+    text = environ.get(setting.name, "")
+    if setting.secret and not text and (path := environ.get(setting.name + "_FILE")):
+        try:
+            text = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"{setting.name}_FILE: {path} cannot be read ({error.strerror}).") from None
+    return _parse(setting, text) if text else setting.default
+
+
+def _parse(setting: Setting, text: str) -> Any:
+    try:
+        value = _bool(text) if setting.type is bool else setting.type(text)
+    except ValueError:
+        raise SettingsError(f"{setting.name}: {text!r} is not {_article(setting.type)}.") from None
+    if setting.choices and value not in setting.choices:
+        raise SettingsError(f"{setting.name}: {text!r} is not one of {', '.join(setting.choices)}.")
+    if setting.minimum is not None and value < setting.minimum:
+        raise SettingsError(f"{setting.name}: {text} is less than {setting.minimum}.")
+    if setting.maximum is not None and value > setting.maximum:
+        raise SettingsError(f"{setting.name}: {text} is more than {setting.maximum}.")
+    return value
+
+
+def _bool(text: str) -> bool:
+    lowered = text.lower()
+    if lowered in ("1", "true", "yes", "on"):
+        return True
+    if lowered in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(text)
+
+
+def _article(kind: type) -> str:
+    return {int: "a whole number", float: "a number", bool: "yes or no"}.get(kind, "a text")
