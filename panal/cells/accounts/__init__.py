@@ -1,0 +1,1 @@
+"""People, the customer accounts they belong to, their roles, sign-in, tokens for machines, and the audit log."""

@@ -1,0 +1,1 @@
+"""The devices: inventory, models, identity and token, place (sector, group), presence, twin, commands, telemetry, log."""

@@ -1,0 +1,37 @@
+"""How every command begins: options become settings, then Django is ready."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from panal.settings import Settings, SettingsError, load
+
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Folder of everything the server keeps.", envvar="PANAL_DATA", show_default="data")
+]
+
+
+def settings_with(**options: object) -> Settings:
+    """The settings, where options given on the command line (not None) win over the environment."""
+    for name, value in options.items():
+        if value is not None:
+            os.environ["PANAL_" + name.upper()] = str(value)
+    try:
+        return load()
+    except SettingsError as error:
+        typer.echo(f"panal: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def django_with(**options: object) -> Settings:
+    """Settings, and Django set up on a migrated database."""
+    settings = settings_with(**options)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panal.control.settings")
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0, interactive=False)
+    return settings
