@@ -43,6 +43,16 @@ class Desired(NamedTuple):
     state: dict[str, Any]
 
 
+class DomainEvent(NamedTuple):
+    """Something that has happened and is committed; `name` is in the past tense, `topic` is what live pages listen to."""
+
+    name: str
+    topic: str
+    account_id: int | None
+    device_id: str
+    data: dict[str, Any]
+
+
 class Viewer(NamedTuple):
     """A signed-in person on a live page: the accounts they may hear of; staff hears of all (`account_ids` None)."""
 
