@@ -1,0 +1,139 @@
+"""One process: the data plane on its event loop, and the control plane's pages behind it in a pool of threads."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+from a2wsgi import WSGIMiddleware
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from panal.control import bench, events
+from panal.control.store import DjangoStore
+from panal.control.wsgi import application as pages
+from panal.gateway import Gateway
+from panal.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PRUNE_EVERY_S = 3600
+GRACE_S = 5
+
+Companion = Callable[["Server"], Awaitable[Any]]
+
+
+class Server:
+    """The whole server. `companions` are coroutines that live as long as it does (the demo's virtual devices)."""
+
+    def __init__(self, settings: Settings, companions: Iterable[Companion] = ()) -> None:
+        self.settings = settings
+        self.store = DjangoStore()
+        self.gateway = Gateway(settings, self.store)
+        self.companions = tuple(companions)
+        self.http_port = 0
+        self._stopping = asyncio.Event()
+
+    async def run(self, started: Callable[["Server"], None] | None = None) -> None:
+        """Serve until SIGINT or SIGTERM. Calls `started` once everything answers."""
+        sockets = [_listen(self.settings.host, port) for port in self._http_ports()]
+        self.http_port = sockets[0].getsockname()[1]
+        await self.gateway.start()
+        events.set_publisher(self.gateway.bus.publish_soon)
+        http = _Http(self._config())
+        tasks = [asyncio.create_task(http.serve(sockets=sockets)), asyncio.create_task(self._prune())]
+        tasks += [asyncio.create_task(companion(self)) for companion in self.companions]
+        try:
+            self._take_signals()
+            while not http.started and not tasks[0].done():
+                await asyncio.sleep(0.01)
+            if started and http.started:
+                started(self)
+            await asyncio.wait([tasks[0], asyncio.create_task(self._stopping.wait())], return_when="FIRST_COMPLETED")
+        finally:
+            await self._stop(http, tasks)
+
+    def _http_ports(self) -> list[int]:
+        aliases = [int(port) for port in self.settings.http_aliases.split(",") if port.strip()]
+        return [self.settings.http_port, *aliases]
+
+    def _config(self) -> uvicorn.Config:
+        s = self.settings
+        return uvicorn.Config(
+            self.application(),
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=s.trusted_proxies,
+            ssl_certfile=str(s.tls_cert) if s.tls else None,
+            ssl_keyfile=str(s.tls_key) if s.tls else None,
+            timeout_graceful_shutdown=GRACE_S,
+            backlog=4096,
+        )
+
+    def application(self) -> Starlette:
+        """Device paths and live updates first; every other address is a page."""
+        behind: Any = WSGIMiddleware(pages, workers=self.settings.workers)
+        return Starlette(routes=[*self.gateway.routes(), Mount("/", app=behind)])
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _take_signals(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+
+    async def _stop(self, http: "_Http", tasks: list[asyncio.Task[Any]]) -> None:
+        for task in tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*tasks[1:], return_exceptions=True)
+        self.gateway.close_live()
+        http.should_exit = True
+        with suppress(asyncio.CancelledError):
+            await tasks[0]
+        events.set_publisher(None)
+        bench.set_hub(None)
+        await self.gateway.stop()
+
+    async def _prune(self) -> None:
+        """Retention: once an hour, what is older than its settings say goes."""
+        while True:
+            try:
+                await asyncio.to_thread(self.store.prune)
+            except Exception:  # noqa: BLE001  housekeeping must not end the server; the next hour tries again
+                logger.exception("pruning failed")
+            await asyncio.sleep(PRUNE_EVERY_S)
+
+
+class _Http(uvicorn.Server):
+    """uvicorn without its own signal handlers: the server above decides when everything stops, and in what order."""
+
+    def capture_signals(self) -> Any:
+        return suppress()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(f"Port {port} on {host} cannot be opened ({error.strerror}). `panal doctor` says who has it.") from None
+    listener.listen(4096)
+    listener.setblocking(False)
+    return listener
+
+
+class PortTaken(Exception):
+    """A port that cannot be opened; the text is for the operator."""
