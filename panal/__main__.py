@@ -1,0 +1,5 @@
+"""`python -m panal`."""
+
+from panal.cli import main
+
+main()

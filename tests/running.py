@@ -1,0 +1,96 @@
+"""A real `panal serve` of its own: free ports, a folder of its own, ended by whoever started it. For tests and benchmarks."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+READY = re.compile(r"ready at (?P<url>\S+) \(MQTT (?P<mqtt>\d+), streams (?P<stream>\d+)\)")
+START_S = 40
+
+
+class Panal:
+    """`with Panal(folder) as panal:` starts the server; `kill()` is kill -9; `start()` again takes up the same folder and ports."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = Path(folder)
+        self.environment = {**clean_environment(), "PANAL_DATA": str(self.folder), "PANAL_HOST": "127.0.0.1", **environment}
+        self.ports = {"http": 0, "stream": 0, "mqtt": 0}
+        self.url = ""
+        self.process: subprocess.Popen[str] | None = None
+        self.log = self.folder / "server.log"
+
+    def __enter__(self) -> "Panal":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        options = [f"--{name}-port={port}" for name, port in self.ports.items()]
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "panal", "serve", *options], env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        found = self._wait_until_ready()
+        self.url = found["url"].replace("localhost", "127.0.0.1")
+        self.ports = {"http": int(self.url.rsplit(":", 1)[1]), "stream": int(found["stream"]), "mqtt": int(found["mqtt"])}
+
+    def _wait_until_ready(self) -> dict[str, str]:
+        assert self.process and self.process.stdout
+        deadline = time.monotonic() + START_S
+        for line in self.process.stdout:
+            if found := READY.search(line):
+                return found.groupdict()
+            if time.monotonic() > deadline:
+                break
+        self.stop()
+        raise RuntimeError(f"panal serve did not start:\n{self.log.read_text()[-4000:]}")
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._forget()
+
+    def kill(self) -> None:
+        """kill -9, as a power cut would."""
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+        self._forget()
+
+    def _forget(self) -> None:
+        if self.process and self.process.stdout:
+            self.process.stdout.close()
+        self.process = None
+
+    def run(self, *arguments: str) -> str:
+        """A `panal` command on this folder; its output."""
+        done = subprocess.run(
+            [sys.executable, "-m", "panal", *arguments], env=self.environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def mint(self, model: str = "wearable-1", count: int = 1, *more: str) -> list[dict[str, Any]]:
+        return json.loads(self.run("device", "mint", "--model", model, "--count", str(count), "--json", *more))
+
+    def user(self, email: str, role: str = "owner", account: str = "Casa", password: str = "una clave larga 1") -> None:
+        self.run("user", "create", email, "--password", password, "--role", role, "--account", account)
+
+
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PANAL_") and name != "DATABASE_URL"}
