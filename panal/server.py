@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import uvicorn
@@ -109,7 +109,7 @@ class Server:
         while True:
             try:
                 await asyncio.to_thread(self.store.prune)
-            except Exception:  # noqa: BLE001  housekeeping must not end the server; the next hour tries again
+            except Exception:
                 logger.exception("pruning failed")
             await asyncio.sleep(PRUNE_EVERY_S)
 
@@ -118,7 +118,7 @@ class _Http(uvicorn.Server):
     """uvicorn without its own signal handlers: the server above decides when everything stops, and in what order."""
 
     def capture_signals(self) -> Any:
-        return suppress()
+        return nullcontext()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -129,7 +129,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise PortTaken(f"Port {port} on {host} cannot be opened ({error.strerror}). `panal doctor` says who has it.") from None
+        raise PortTaken(
+            f"Port {port} on {host} cannot be opened ({error.strerror}). `panal doctor` says who has it."
+        ) from None
     listener.listen(4096)
     listener.setblocking(False)
     return listener

@@ -1,4 +1,4 @@
-"""A real `panal serve` of its own: free ports, a folder of its own, ended by whoever started it. For tests and benchmarks."""
+"""A real `panal serve` on free ports and a folder of its own, ended by whoever started it: for tests and benchmarks."""
 
 import json
 import os
@@ -15,11 +15,16 @@ START_S = 40
 
 
 class Panal:
-    """`with Panal(folder) as panal:` starts the server; `kill()` is kill -9; `start()` again takes up the same folder and ports."""
+    """`with Panal(folder) as panal:` starts it; `kill()` is kill -9; `start()` takes up the same folder and ports."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = Path(folder)
-        self.environment = {**clean_environment(), "PANAL_DATA": str(self.folder), "PANAL_HOST": "127.0.0.1", **environment}
+        self.environment = {
+            **clean_environment(),
+            "PANAL_DATA": str(self.folder),
+            "PANAL_HOST": "127.0.0.1",
+            **environment,
+        }
         self.ports = {"http": 0, "stream": 0, "mqtt": 0}
         self.url = ""
         self.process: subprocess.Popen[str] | None = None
@@ -37,11 +42,19 @@ class Panal:
         options = [f"--{name}-port={port}" for name, port in self.ports.items()]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "panal", "serve", *options], env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
+                [sys.executable, "-m", "panal", "serve", *options],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
         found = self._wait_until_ready()
         self.url = found["url"].replace("localhost", "127.0.0.1")
-        self.ports = {"http": int(self.url.rsplit(":", 1)[1]), "stream": int(found["stream"]), "mqtt": int(found["mqtt"])}
+        self.ports = {
+            "http": int(self.url.rsplit(":", 1)[1]),
+            "stream": int(found["stream"]),
+            "mqtt": int(found["mqtt"]),
+        }
 
     def _wait_until_ready(self) -> dict[str, str]:
         assert self.process and self.process.stdout
@@ -80,7 +93,12 @@ class Panal:
     def run(self, *arguments: str) -> str:
         """A `panal` command on this folder; its output."""
         done = subprocess.run(
-            [sys.executable, "-m", "panal", *arguments], env=self.environment, capture_output=True, text=True, timeout=300, check=False
+            [sys.executable, "-m", "panal", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -93,4 +111,6 @@ class Panal:
 
 
 def clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PANAL_") and name != "DATABASE_URL"}
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("PANAL_") and name != "DATABASE_URL"
+    }

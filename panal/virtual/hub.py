@@ -1,0 +1,160 @@
+"""The bench: virtual devices as child processes of the demo, worked from the bench page.
+
+Each child is `panal virtual run --json`: it is told things on its standard input and tells what it sees on its output.
+Power is cut with SIGKILL, as real power is, and given back by starting the child again on the same flash folder.
+"""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+logger = logging.getLogger(__name__)
+
+LOG_LINES = 30
+LINE_BYTES = 64 * 1024
+SAID = ("press", "wifi", "battery", "tilt")
+
+
+class Board(NamedTuple):
+    """One virtual device to run: what `panal device mint` said of it, and how it talks."""
+
+    device_id: str
+    token: str
+    model: str
+    account_id: int | None
+    transport: str = "mqtt"
+    vm: str = "micropython"
+
+
+class Bench:
+    """Every virtual device of a demo. `changed` is told the board whenever its state looks different."""
+
+    def __init__(self, boards: list[Board], folder: Path, changed: Callable[[Board], None]) -> None:
+        self.children = {board.device_id: Child(board, folder / board.device_id, changed) for board in boards}
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    async def run(self, server_url: str, mqtt: str) -> None:
+        """Keep every board with power running until cancelled; then end them all."""
+        self.loop = asyncio.get_running_loop()
+        try:
+            await asyncio.gather(*(child.run(server_url, mqtt) for child in self.children.values()))
+        finally:
+            await asyncio.gather(*(child.end() for child in self.children.values()))
+
+    def send(self, device_id: str, message: dict[str, Any]) -> bool:
+        """Do something to a board, from any thread. False when there is no such board or it cannot be done."""
+        child = self.children.get(device_id)
+        if child is None or self.loop is None or message.get("do") not in (*SAID, "power"):
+            return False
+        self.loop.call_soon_threadsafe(child.do, message)
+        return True
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """What every board looks like now: power, wifi, led, link, queue, battery, log."""
+        return {device_id: child.state() for device_id, child in self.children.items()}
+
+
+class Child:
+    def __init__(self, board: Board, folder: Path, changed: Callable[[Board], None]) -> None:
+        self.board = board
+        self.folder = folder
+        self.changed = changed
+        self.power = asyncio.Event()
+        self.power.set()
+        self.process: asyncio.subprocess.Process | None = None
+        self.wifi = True
+        self.battery = 0.87
+        self.seen: dict[str, Any] = {}
+        self.lines: list[dict[str, Any]] = []
+
+    async def run(self, server_url: str, mqtt: str) -> None:
+        while True:
+            await self.power.wait()
+            await self._live(self._command(server_url, mqtt))
+            self.seen = {}
+            self.changed(self.board)
+            await asyncio.sleep(1)  # a board that ends by itself restarts, though not in a tight circle
+
+    def _command(self, server_url: str, mqtt: str) -> list[str]:
+        b = self.board
+        return [
+            *(sys.executable, "-m", "panal", "virtual", "run", "--json", "--model", b.model, "--id", b.device_id),
+            *("--token", b.token, "--server", server_url, "--mqtt", mqtt, "--transport", b.transport),
+            *("--vm", b.vm, "--dir", str(self.folder)),
+        ]
+
+    async def _live(self, command: list[str]) -> None:
+        """From power on to power off."""
+        pipe = asyncio.subprocess.PIPE
+        self.process = await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, limit=LINE_BYTES
+        )
+        self._say({"do": "wifi", "on": self.wifi})
+        self._say({"do": "battery", "value": self.battery})
+        try:
+            assert self.process.stdout
+            async for line in self.process.stdout:
+                self._hear(line)
+        except ValueError:
+            logger.warning("virtual device %s said a line longer than %d bytes", self.board.device_id, LINE_BYTES)
+        await self.end()
+
+    def _hear(self, line: bytes) -> None:
+        try:
+            said = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(said, dict):
+            return
+        if "log" in said:
+            self.lines = [*self.lines, said["log"]][-LOG_LINES:]
+        self.seen.update({name: said[name] for name in ("led", "link", "queue", "heap") if name in said})
+        self.changed(self.board)
+
+    def do(self, message: dict[str, Any]) -> None:
+        if message["do"] == "power":
+            self._switch(bool(message.get("on")))
+            return
+        if message["do"] == "wifi":
+            self.wifi = bool(message.get("on"))
+        if message["do"] == "battery":
+            self.battery = float(message.get("value", self.battery))
+        self._say(message)
+        self.changed(self.board)
+
+    def _switch(self, on: bool) -> None:
+        if on:
+            self.power.set()
+        else:
+            self.power.clear()
+            if self.process and self.process.returncode is None:
+                self.process.kill()
+        self.changed(self.board)
+
+    def _say(self, message: dict[str, Any]) -> None:
+        if self.process and self.process.stdin and self.process.returncode is None:
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+
+    async def end(self) -> None:
+        if self.process and self.process.returncode is None:
+            self.process.kill()
+        if self.process:
+            await self.process.wait()
+        self.process = None
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "power": self.power.is_set(),
+            "wifi": self.wifi,
+            "battery": self.battery,
+            "model": self.board.model,
+            "transport": self.board.transport,
+            "led": self.seen.get("led", "off") if self.power.is_set() else "off",
+            "link": self.seen.get("link", "down") if self.power.is_set() else "down",
+            "queue": self.seen.get("queue", 0),
+            "log": self.lines,
+        }
