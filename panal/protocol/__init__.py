@@ -1,1 +1,1 @@
-"""What every conversation shares. Pure, in MicroPython's dialect: the board, the gateway and the tests import these files."""
+"""What every conversation shares. Pure, in MicroPython's dialect: board, gateway and tests import these files."""
