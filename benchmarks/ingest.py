@@ -57,7 +57,8 @@ def _figure(what: str, environment: dict[str, str], seconds: float) -> Figure:
 def _detail(pairs: list[tuple[Load, Load]]) -> str:
     ours, floor = pairs[-1]
     refused = sum(o.refused for o, _ in pairs)
-    return f"{ours.per_second:.0f}/s against {floor.per_second:.0f}/s, p99 {ours.p99_ms:.0f} ms against {floor.p99_ms:.0f} ms, {refused} refused"
+    rates = f"{ours.per_second:.0f}/s against {floor.per_second:.0f}/s"
+    return f"{rates}, p99 {ours.p99_ms:.0f} ms against {floor.p99_ms:.0f} ms, {refused} refused"
 
 
 def events(panal: Panal) -> Callable[[], bytes]:

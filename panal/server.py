@@ -49,7 +49,7 @@ class Server:
         tasks += [asyncio.create_task(companion(self)) for companion in self.companions]
         try:
             self._take_signals()
-            while not http.started and not tasks[0].done():
+            while not http.started and not tasks[0].done():  # noqa: ASYNC110  uvicorn says it by a flag only
                 await asyncio.sleep(0.01)
             if started and http.started:
                 started(self)

@@ -1,6 +1,5 @@
 """`panal serve`: the server in the foreground."""
 
-import asyncio
 import logging
 from typing import Annotated
 
@@ -12,7 +11,9 @@ from .start import Data, django_with
 def serve(
     data: Data = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.", envvar="PANAL_HOST")] = None,
-    http_port: Annotated[int | None, typer.Option(help="Pages, REST, devices over HTTP.", envvar="PANAL_HTTP_PORT")] = None,
+    http_port: Annotated[
+        int | None, typer.Option(help="Pages, REST, devices over HTTP.", envvar="PANAL_HTTP_PORT")
+    ] = None,
     stream_port: Annotated[int | None, typer.Option(help="Streams.", envvar="PANAL_STREAM_PORT")] = None,
     mqtt_port: Annotated[int | None, typer.Option(help="MQTT.", envvar="PANAL_MQTT_PORT")] = None,
     tls_cert: Annotated[str | None, typer.Option(help="Certificate chain (PEM).", envvar="PANAL_TLS_CERT")] = None,
@@ -50,7 +51,9 @@ def run(settings, companions=(), started=None) -> None:  # type: ignore[no-untyp
 
 def announce(server) -> None:  # type: ignore[no-untyped-def]
     """One line that people read and programs may wait for."""
-    typer.echo(f"panal: ready at {address(server)} (MQTT {server.gateway.ports.mqtt}, streams {server.gateway.ports.stream})")
+    typer.echo(
+        f"panal: ready at {address(server)} (MQTT {server.gateway.ports.mqtt}, streams {server.gateway.ports.stream})"
+    )
 
 
 def address(server) -> str:  # type: ignore[no-untyped-def]

@@ -1,0 +1,115 @@
+"""`panal demo`: the server with a household, people who may sign in, and virtual devices to play with."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from panal.gateway.store import DomainEvent
+from panal.settings import Settings
+from panal.virtual.hub import Bench, Board
+
+from .serve import address, run
+from .start import Data, django_with
+
+PEOPLE = (("demo@panal.example", "owner"), ("cuidadora@panal.example", "caregiver"))
+HOUSEHOLD = "Casa Demo"
+# name, transport, sector: two boards that speak MQTT and one that speaks HTTP, as older boards do
+WEARABLES = (
+    ("Colgante de Rosa", "mqtt", "Dormitorio"),
+    ("Pulsera de Tomás", "mqtt", "Salón"),
+    ("Equipo HTTP", "http", "Cocina"),
+)
+
+
+def demo(
+    data: Data = None,
+    http_port: Annotated[int | None, typer.Option(help="Pages, REST, devices over HTTP.")] = None,
+    stream_port: Annotated[int | None, typer.Option(help="Streams.")] = None,
+    mqtt_port: Annotated[int | None, typer.Option(help="MQTT.")] = None,
+) -> None:
+    """Start everything at once: server, broker, a household, and virtual devices on the bench page."""
+    settings = django_with(data=data, bench=True, http_port=http_port, stream_port=stream_port, mqtt_port=mqtt_port)
+    kept = _household(Path(settings.data))
+    boards = [Board(**board) for board in kept["boards"]]
+    with_vm = _vm_or_sentence()
+
+    async def bench(server: Any) -> None:
+        from panal.control import bench as page
+
+        hub = Bench([b._replace(vm=with_vm) for b in boards], Path(settings.data) / "virtual", _tell(server))
+        page.set_hub(hub)
+        await hub.run(f"http://127.0.0.1:{server.http_port}", f"127.0.0.1:{server.gateway.ports.mqtt}")
+
+    run(settings, companions=[bench], started=lambda server: _welcome(settings, server, kept["password"]))
+
+
+def _tell(server: Any) -> Any:
+    def changed(board: Board) -> None:
+        event = DomainEvent("bench.changed", "bench", board.account_id, board.device_id, {})
+        server.gateway.bus.publish_soon([event])
+
+    return changed
+
+
+def _household(folder: Path) -> dict[str, Any]:
+    """The demo's people and boards: made once and kept beside the database, secrets included, readable by us only."""
+    path = folder / "demo.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    kept = _make_household()
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(kept))
+    return kept
+
+
+def _make_household() -> dict[str, Any]:
+    from panal.cells.accounts import actions as accounts
+    from panal.cells.devices import actions as devices
+
+    system = accounts.Actor.system("demo")
+    password = secrets.token_urlsafe(9)
+    account = accounts.create_account(name=HOUSEHOLD, actor=system)
+    for email, role in PEOPLE:
+        user = accounts.create_user(email=email, password=password, actor=system)
+        accounts.add_member(account=account, user=user, role=role, actor=system)
+    minted = devices.mint_devices(model="wearable-1", count=len(WEARABLES), account=account, actor=system)
+    boards = []
+    for secret, (name, transport, place) in zip(minted, WEARABLES, strict=True):
+        sector = devices.create_sector(account=account, name=place, actor=system)
+        devices.change_device(device_id=secret.device_id, name=name, sector=sector, actor=system)
+        boards.append(
+            {"device_id": secret.device_id, "token": secret.token, "model": "wearable-1"}
+            | {"account_id": account.pk, "transport": transport}
+        )
+    return {"password": password, "boards": boards}
+
+
+def _vm_or_sentence() -> str:
+    from panal.virtual.runner import find_vm
+
+    if find_vm():
+        return "micropython"
+    typer.echo("The MicroPython VM is not here (`make test` gets it): the virtual devices run on CPython.")
+    return "cpython"
+
+
+def _welcome(settings: Settings, server: Any, password: str) -> None:
+    from rich.console import Console
+    from rich.panel import Panel
+
+    url = address(server)
+    lines = [
+        f"[bold]{url}[/bold]",
+        f"Sign in as [bold]{PEOPLE[0][0]}[/bold] (owner) or {PEOPLE[1][0]} (caregiver), password [bold]{password}[/bold]",
+        "",
+        f"1. Open {url}/bench/ and hold a wearable's emergency button.",
+        "2. See it arrive on the overview, live. Cut its power or its Wi-Fi and press again: nothing is lost.",
+        f"3. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
+        "",
+        f"Everything is kept in {os.path.relpath(settings.data)}. Ctrl-C ends the demo.",
+    ]
+    Console().print(Panel("\n".join(lines), title="Panal", expand=False))
