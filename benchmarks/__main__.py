@@ -9,6 +9,9 @@ from benchmarks.report import Figure, show
 SUBJECTS = {
     "http": "benchmarks.ingest:sqlite",
     "http-postgres": "benchmarks.ingest:postgres",
+    "mqtt": "benchmarks.mqtt:accepted",
+    "idle": "benchmarks.idle:start_and_memory",
+    "page": "benchmarks.idle:page",
 }
 
 
