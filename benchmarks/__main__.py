@@ -12,6 +12,7 @@ SUBJECTS = {
     "mqtt": "benchmarks.mqtt:accepted",
     "idle": "benchmarks.idle:start_and_memory",
     "page": "benchmarks.idle:page",
+    "fleet": "benchmarks.fleet:connected",
 }
 
 

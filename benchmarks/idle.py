@@ -1,4 +1,4 @@
-"""What the server costs when nothing happens: time to the first answer, memory of server and broker, and one big page."""
+"""What the server costs when nothing happens: time to the first answer, idle memory, and one big page."""
 
 import http.cookiejar
 import re
@@ -22,7 +22,7 @@ DEVICES = 1000
 
 
 def start_and_memory(seconds: float) -> list[Figure]:
-    """Second start on an existing folder, as after a restart; memory is the proportional set size of all its processes."""
+    """Second start on an existing folder, as after a restart."""
     with tempfile.TemporaryDirectory() as folder, Panal(Path(folder)) as panal:
         panal.stop()
         begin = time.perf_counter()
