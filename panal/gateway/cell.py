@@ -1,0 +1,97 @@
+"""What a cell adds to the data plane, and what the data plane lends to a cell's handlers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from .store import DomainEvent, Identity, Store
+
+
+class Hub(Protocol):
+    """The services that handlers use; `panal.gateway.gateway.Gateway` is the one that runs."""
+
+    store: Store
+    heartbeat_s: int
+
+    def now_ms(self) -> int: ...
+
+    async def submit(self, kind: str, message: Any, urgent: bool = False) -> Any:
+        """Commit one message; its answer. Raises the PanalError that refused it, or Unavailable."""
+        ...
+
+    def post(self, kind: str, message: Any, urgent: bool = False) -> None:
+        """Commit one message whose answer nobody waits for; dropped and counted when there is no room."""
+        ...
+
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a blocking method of the store off the loop."""
+        ...
+
+    def send(self, device_id: str, leaf: str, document: Any) -> None:
+        """Say something to a board on MQTT `panal/<id>/down/<leaf>`."""
+        ...
+
+    async def device_event(self, device_id: str, names: frozenset[str], timeout_s: float) -> DomainEvent | None:
+        """The next domain event of this device with one of these names; None when time is up."""
+        ...
+
+
+class Call(NamedTuple):
+    """One authenticated HTTP request. `id` is the variable part of its path, "" where there is none."""
+
+    caller: Identity
+    body: Any
+    id: str
+    query: Mapping[str, str]
+    now_ms: int
+
+
+Answered = tuple[int, Any]
+"""HTTP status and document."""
+
+HttpHandler = Callable[[Hub, Call], Awaitable[Answered]]
+
+
+class Path(NamedTuple):
+    """An HTTP path below /api/v1/ and /api/; one `{id}` may stand in it."""
+
+    methods: tuple[str, ...]
+    path: str
+    handler: HttpHandler
+    body: str = "object"
+    """"object": a JSON object is needed. "": no body. "text": UTF-8 text of any content type."""
+    max_bytes: int = 65536
+    bare: bool = False
+    """The path stands at the root, without /api/."""
+
+
+class Leaf(NamedTuple):
+    """An MQTT leaf below panal/<id>/up/. `parse(body, device_id, now_ms)` gives the ledger its message."""
+
+    parse: Callable[[Any, str, int], Any]
+    kind: str
+    urgent: bool = False
+    then: Callable[[Hub, Any, Any], Awaitable[None]] | None = None
+    """Called after the commit with the message and its answer."""
+
+
+class EventKinds(NamedTuple):
+    """The kinds of event a cell takes and how they are parsed; what records them answers with a Recorded."""
+
+    kinds: tuple[str, ...]
+    ledger_kind: str
+    parse_http: Callable[[Any, str, int], Any]
+    parse_mqtt: Callable[[Any, str, int], Any]
+
+
+class Reaction(NamedTuple):
+    """What one replica does when something has happened."""
+
+    event: str
+    react: Callable[[Hub, DomainEvent], Awaitable[None]]
+
+
+class Handlers(NamedTuple):
+    paths: tuple[Path, ...] = ()
+    leaves: Mapping[str, Leaf] = {}
+    events: EventKinds | None = None
+    reactions: tuple[Reaction, ...] = ()
