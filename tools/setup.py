@@ -26,8 +26,9 @@ LOCKS = {
 
 
 def main(steps: list[str]) -> None:
-    if sys.version_info < (3, 11):
-        stop(f"Panal needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.11")
+    if sys.version_info < (3, 11):  # noqa: UP036  this very file is what finds it out
+        found = sys.version.split()[0]
+        stop(f"Panal needs Python 3.11 or newer; {sys.executable} is {found}. Try: make PYTHON=python3.11")
     for step in steps:
         STEPS[step]()
 
