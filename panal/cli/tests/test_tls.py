@@ -19,7 +19,7 @@ from panal.cli import tls
 
 NOW = datetime.now(UTC)
 NAMES = {"localhost", "127.0.0.1", "panal.local"}
-VM = Path(__file__).parents[3] / ".cache" / "micropython" / "micropython-i386"
+VM = Path(__file__).parents[3] / ".cache" / "micropython" / "micropython"
 
 
 @pytest.fixture
@@ -59,10 +59,10 @@ def echo_until_closed(listener: socket.socket, context: ssl.SSLContext) -> None:
 
 def hear_echo(port: int, authority: Path, name: str) -> bytes:
     context = ssl.create_default_context(cafile=authority)
-    with socket.create_connection(("127.0.0.1", port), 5) as plain:
-        with context.wrap_socket(plain, server_hostname=name) as connection:
-            connection.sendall(b"hello")
-            return connection.recv(64)
+    plain = socket.create_connection(("127.0.0.1", port), 5)
+    with plain, context.wrap_socket(plain, server_hostname=name) as connection:
+        connection.sendall(b"hello")
+        return connection.recv(64)
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
