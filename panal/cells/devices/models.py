@@ -68,6 +68,9 @@ class Device(models.Model):
     transport = models.CharField(max_length=8, blank=True)
     is_online = models.BooleanField(default=False)
     session = models.CharField(max_length=120, blank=True)
+    """The broker's name of the connection that is alive; empty where there is none."""
+    session_at = models.DateTimeField(null=True)
+    """When the broker last said something of a session: what is older than this changes nothing any more."""
     online_changed_at = models.DateTimeField(null=True)
     last_seen_at = models.DateTimeField(null=True)
 

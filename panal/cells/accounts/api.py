@@ -1,0 +1,29 @@
+"""What other cells may use of accounts."""
+
+from .actions import audit_entry, record_audit, record_audits
+from .actor import Actor, person, program, system
+from .queries import account_for, account_ids_for, accounts_for, live_token, may, may_mint, require
+from .roles import EDIT, HANDLE, MANAGE, MINT, OPERATE, SEE
+
+__all__ = [
+    "EDIT",
+    "HANDLE",
+    "MANAGE",
+    "MINT",
+    "OPERATE",
+    "SEE",
+    "Actor",
+    "account_for",
+    "account_ids_for",
+    "accounts_for",
+    "audit_entry",
+    "live_token",
+    "may",
+    "may_mint",
+    "person",
+    "program",
+    "record_audit",
+    "record_audits",
+    "require",
+    "system",
+]
