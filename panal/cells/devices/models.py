@@ -76,15 +76,15 @@ class Device(models.Model):
 
     battery_pct = models.FloatField(null=True)
     rssi_dbm = models.IntegerField(null=True)
-    fw = models.CharField(max_length=48, blank=True)
-    ip = models.CharField(max_length=45, blank=True)
+    fw = models.CharField(max_length=64, blank=True)
+    ip = models.CharField(max_length=64, blank=True)
     hw_id = models.CharField(max_length=64, blank=True)
-    reported_model = models.CharField(max_length=32, blank=True)
+    reported_model = models.CharField(max_length=64, blank=True)
     free_heap_bytes = models.BigIntegerField(null=True)
     uptime_s = models.BigIntegerField(null=True)
-    reset_cause = models.CharField(max_length=32, blank=True)
+    reset_cause = models.CharField(max_length=64, blank=True)
     boot_count = models.BigIntegerField(null=True)
-    mode = models.CharField(max_length=32, blank=True)
+    mode = models.CharField(max_length=64, blank=True)
     heartbeat_s = models.PositiveIntegerField(null=True, blank=True)
     """Its own interval; null takes PANAL_HEARTBEAT_S."""
 
@@ -156,8 +156,8 @@ class Command(models.Model):
     sent_at = models.DateTimeField(null=True)
     status = models.CharField(max_length=16, choices=CommandStatus.choices, default=CommandStatus.QUEUED)
     result = models.JSONField(null=True)
-    error_code = models.CharField(max_length=48, blank=True)
-    error_message = models.CharField(max_length=200, blank=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    error_message = models.CharField(max_length=1000, blank=True)
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -186,7 +186,7 @@ class Command(models.Model):
 
 class TelemetryPoint(models.Model):
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+", db_index=False)
-    name = models.CharField(max_length=48)
+    name = models.CharField(max_length=64)
     at = models.DateTimeField()
     value = models.FloatField()
 
@@ -205,7 +205,7 @@ class TelemetrySlot(models.Model):
     WIDTHS_S = (300, 3600)
 
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+", db_index=False)
-    name = models.CharField(max_length=48)
+    name = models.CharField(max_length=64)
     width_s = models.PositiveIntegerField()
     at = models.DateTimeField()
     count = models.PositiveIntegerField()
@@ -233,14 +233,16 @@ class LogLine(models.Model):
     at = models.DateTimeField()
     received_at = models.DateTimeField()
     level = models.CharField(max_length=8)
-    message = models.CharField(max_length=500)
+    message = models.CharField(max_length=1000)
+    fingerprint = models.BigIntegerField()
+    """Of level and message: an index over whole lines would be larger than the lines."""
 
     class Meta:
         ordering = ["-id"]
         indexes = [models.Index(fields=["received_at"], name="log_line_age")]
         constraints = [
             # a line that MQTT delivers twice is one line
-            models.UniqueConstraint(fields=["device", "at", "level", "message"], name="log_line_once"),
+            models.UniqueConstraint(fields=["device", "at", "fingerprint"], name="log_line_once"),
         ]
 
     def __str__(self) -> str:
