@@ -27,6 +27,7 @@ format: ## write the code as `make check` wants it
 	@$(SETUP) developer-packages
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
+	@$(BIN)/python tools/settings_doc.py
 
 lock: ## the lock files again, after a change of pyproject.toml
 	@$(SETUP) developer-packages lock
