@@ -8,7 +8,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## the platform with virtual devices, a demo account and the address to open
-	@$(SETUP) packages assets translations
+	@$(SETUP) packages assets translations micropython-if-possible
 	@$(BIN)/panal demo
 
 check: ## format, lint, types, import contracts, migrations, translations, documents
