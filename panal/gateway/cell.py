@@ -1,6 +1,7 @@
 """What a cell adds to the data plane, and what the data plane lends to a cell's handlers."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from .store import DomainEvent, Identity, Store
@@ -30,8 +31,18 @@ class Hub(Protocol):
         """Say something to a board on MQTT `panal/<id>/down/<leaf>`."""
         ...
 
-    async def device_event(self, device_id: str, names: frozenset[str], timeout_s: float) -> DomainEvent | None:
-        """The next domain event of this device with one of these names; None when time is up."""
+    def is_connected(self, device_id: str) -> bool:
+        """Whether this board has a connection through which `send` reaches it."""
+        ...
+
+    def news(self, device_id: str, name: str) -> AbstractContextManager["News"]:
+        """Domain events called `name` about this device, from now until the block is left."""
+        ...
+
+
+class News(Protocol):
+    async def wait(self, timeout_s: float) -> bool:
+        """Whether something has come, at the latest when time is up."""
         ...
 
 
@@ -72,6 +83,7 @@ class Leaf(NamedTuple):
     urgent: bool = False
     then: Callable[[Hub, Any, Any], Awaitable[None]] | None = None
     """Called after the commit with the message and its answer."""
+    wants_object: bool = True
 
 
 class EventKinds(NamedTuple):

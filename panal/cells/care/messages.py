@@ -28,7 +28,7 @@ QUIET_MAX = 12.0
 
 
 def parse_event_http(body: dict, device_id: str, now_ms: int) -> Event:
-    """HTTP `events/ingest`: `{"eventUid","eventType","occurredAt"}`, with `samples`, `data` or `cancelled` if wanted."""
+    """HTTP `events/ingest`: `{"eventUid","eventType","occurredAt"}` and, if wanted, `samples`, `data`, `cancelled`."""
     uid = fields.uid(body, "eventUid")
     kind = _kind(fields.needed_text(body, "eventType"), "eventType")
     at_ms = _occurred_at(body)
@@ -128,7 +128,8 @@ def _quiet_half(magnitudes: list) -> list:
 
 
 def _restlessness(magnitudes: list) -> float:
-    return sum([abs(b - a) for a, b in zip(magnitudes, magnitudes[1:])]) / len(magnitudes)
+    steps = [abs(magnitudes[i] - magnitudes[i - 1]) for i in range(1, len(magnitudes))]
+    return sum(steps) / len(magnitudes)
 
 
 def _median(values: list) -> float:

@@ -10,7 +10,6 @@ from panal.protocol.errors import BadRequest, Forbidden
 from . import messages
 
 MAX_WAIT_S = 60.0
-NEWS = frozenset({"command.queued"})
 
 
 async def register(hub: Hub, call: Call) -> Answered:
@@ -47,14 +46,10 @@ async def commands(hub: Hub, call: Call) -> Answered:
     """`GET devices/{id}/commands?waitS=25`: the open commands, at once or as soon as there is one."""
     device_id = _own(call)
     wait_s = _wait_s(call.query.get("waitS"))
-    waiting = hub.device_event(device_id, NEWS, wait_s)
-    try:
+    with hub.news(device_id, "command.queued") as news:
         found = await _open(hub, device_id)
-        if not found and wait_s:
-            await waiting
+        if not found and wait_s and await news.wait(wait_s):
             found = await _open(hub, device_id)
-    finally:
-        waiting.close()
     for command in found:
         hub.post("devices.sent", messages.Sent(device_id, command.id, hub.now_ms()), urgent=True)
     return 200, [messages.build_command_http(command) for command in found]
@@ -121,10 +116,14 @@ async def send_commands(hub: Hub, device_id: str) -> None:
 
 
 async def on_command(hub: Hub, event: DomainEvent) -> None:
-    await send_commands(hub, event.device_id)
+    """A board that is not connected hears of it when it says hello, or when it asks over HTTP."""
+    if hub.is_connected(event.device_id):
+        await send_commands(hub, event.device_id)
 
 
 async def on_desired(hub: Hub, event: DomainEvent) -> None:
+    if not hub.is_connected(event.device_id):
+        return
     found = await hub.in_thread(hub.store.desired, event.device_id)
     hub.send(event.device_id, "desired", messages.build_desired(found.version, found.state))
 
@@ -142,7 +141,7 @@ HANDLERS = Handlers(
     leaves={
         "hello": Leaf(messages.parse_hello, "devices.hello", urgent=True, then=greet),
         "heartbeat": Leaf(messages.parse_heartbeat, "devices.heartbeat"),
-        "telemetry": Leaf(messages.parse_telemetry, "devices.telemetry"),
+        "telemetry": Leaf(messages.parse_telemetry, "devices.telemetry", wants_object=False),
         "reported": Leaf(messages.parse_reported, "devices.reported", urgent=True),
         "answer": Leaf(messages.parse_answer, "devices.answer", urgent=True),
         "log": Leaf(messages.parse_log, "devices.log"),

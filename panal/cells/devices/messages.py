@@ -150,7 +150,7 @@ def _measurement(values: dict, name: str) -> None:
 
 
 def _is_name(name: str) -> bool:
-    return all([letter in NAME_LETTERS for letter in name])
+    return all(letter in NAME_LETTERS for letter in name)
 
 
 def parse_reported(body: dict, device_id: str, now_ms: int) -> Reported:

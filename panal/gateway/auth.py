@@ -1,0 +1,157 @@
+"""Auth callout: the broker asks about every connection, we answer with what exactly this device may say and hear.
+
+The question is a JWT on `$SYS.REQ.USER.AUTH`, the answer a JWT signed by the callout's issuer (NATS, "Auth Callout").
+A device publishes below panal/<id>/up/ and subscribes below panal/<id>/down/, with its id as user name and client id:
+a foreign client id would throw another device out.
+"""
+
+import asyncio
+import base64
+import hashlib
+import json
+import logging
+import time
+from typing import Any, Protocol
+
+import msgspec
+import nkeys
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from .broker import Access
+from .bus import Outbox
+from .identity import Identities, holds
+from .limits import Failures, is_private
+from .store import Identity
+
+logger = logging.getLogger(__name__)
+
+SUBJECT = "$SYS.REQ.USER.AUTH"
+QUEUE = "panal-auth"
+MAX_ASKED = 20_000
+MAX_PAYLOAD = 64 * 1024
+REFUSED = "unknown device or wrong token"
+
+
+class Context(Protocol):
+    identities: Identities
+    failures: Failures
+    plain_public: bool
+    outbox: Outbox
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Callout:
+    def __init__(self, context: Context, access: Access) -> None:
+        self._context = context
+        self._account = access.account
+        self._issuer = nkeys.from_seed(access.issuer_seed)
+        self._issuer_name = access.issuer
+        self._asked: set[asyncio.Task[None]] = set()
+        self.allowed = 0
+        self.refused = 0
+
+    async def start(self, connection: Client) -> None:
+        await connection.subscribe(SUBJECT, QUEUE, cb=self._ask)
+
+    async def stop(self) -> None:
+        for task in tuple(self._asked):
+            task.cancel()
+        await asyncio.gather(*self._asked, return_exceptions=True)
+
+    async def _ask(self, message: Msg) -> None:
+        """One question; answered beside the others, so that a slow one holds nobody up."""
+        if len(self._asked) >= MAX_ASKED:
+            return  # the broker refuses when its time is up, and the device tries again
+        task = asyncio.create_task(self._decide(message))
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
+
+    async def _decide(self, message: Msg) -> None:
+        try:
+            asked = question(message.data)
+            user_key, server_id = asked["user_nkey"], asked["server_id"]["id"]
+        except (ValueError, KeyError, TypeError, msgspec.DecodeError):
+            logger.warning("a question of the broker could not be read")
+            return
+        try:
+            allowed = await self._allowed(asked)
+        except Exception:  # no answer is no: the broker refuses when its time is up
+            logger.exception("a connection could not be checked")
+            return
+        if not allowed:
+            self.refused += 1
+            await self._delay(asked)
+        else:
+            self.allowed += 1
+        answer = {"jwt": self.permit(user_key, allowed)} if allowed else {"error": REFUSED}
+        self._context.outbox.send(message.reply, self.answer(user_key, server_id, answer).encode())
+
+    async def _allowed(self, asked: dict[str, Any]) -> str:
+        """The device id when it may come in, else ""."""
+        given, client = asked["connect_opts"], asked["client_info"]
+        device_id, token = given.get("user", ""), given.get("pass", "")
+        if client.get("type") not in ("mqtt", "mqtt_websocket") or client.get("mqtt_id", device_id) != device_id:
+            return ""
+        private = is_private(client.get("host", ""))
+        if not (private or self._context.plain_public or asked.get("client_tls")):
+            return ""
+        identity = await self._context.identities.get(device_id)
+        return device_id if holds(identity, token) or _keyless(identity, token, private) else ""
+
+    async def _delay(self, asked: dict[str, Any]) -> None:
+        failures = self._context.failures
+        delay_s = failures.failed(asked["client_info"].get("host", ""))
+        if failures.may_wait():
+            failures.delayed += 1
+            try:
+                await self._context.sleep(delay_s)
+            finally:
+                failures.delayed -= 1
+
+    def permit(self, user_key: str, device_id: str) -> str:
+        """The user JWT: this device's topics and nothing else."""
+        permissions = {
+            "pub": {"allow": [f"panal.{device_id}.up.>"]},
+            "sub": {
+                "allow": [
+                    f"panal.{device_id}.down",
+                    f"panal.{device_id}.down.>",
+                    "$MQTT.sub.>",
+                    "$MQTT.deliver.pubrel.>",
+                ]
+            },
+        }
+        user = {"type": "user", "version": 2, "subs": -1, "data": -1, "payload": MAX_PAYLOAD, **permissions}
+        return self._signed({"sub": user_key, "aud": self._account, "name": device_id, "nats": user})
+
+    def answer(self, user_key: str, server_id: str, answer: dict[str, str]) -> str:
+        nats = {"type": "authorization_response", "version": 2, **answer}
+        return self._signed({"sub": user_key, "aud": server_id, "nats": nats})
+
+    def _signed(self, claims: dict[str, Any]) -> str:
+        """A NATS JWT (ed25519-nkey); `jti` is the base32 SHA-256 of the claims."""
+        claims = {**claims, "iat": int(time.time()), "iss": self._issuer_name}
+        claims["jti"] = base64.b32encode(hashlib.sha256(msgspec.json.encode(claims)).digest()).decode().rstrip("=")
+        text = f"{HEAD}.{_b64(msgspec.json.encode(claims))}"
+        return f"{text}.{_b64(self._issuer.sign(text.encode()))}"
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+HEAD = _b64(json.dumps({"typ": "JWT", "alg": "ed25519-nkey"}).encode())
+
+
+def question(data: bytes) -> dict[str, Any]:
+    """The claims of the broker's question. The connection it came on is the system's own: not signed by a stranger."""
+    body = data.split(b".")[1]
+    claims = msgspec.json.decode(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))
+    asked: dict[str, Any] = claims["nats"]
+    return asked
+
+
+def _keyless(identity: Identity | None, token: str, private: bool) -> bool:
+    return identity is not None and identity.keyless and not token and private

@@ -1,0 +1,295 @@
+"""The device HTTP API on raw ASGI: authenticate, limit, decode, hand to the cell, answer after the commit.
+
+Every path stands below /api/v1/ and /api/ (contract "Device HTTP API"). One route object serves them all: a
+dictionary finds the handler, no request object is made. Errors become answers in errors.py only.
+"""
+
+import asyncio
+import base64
+import binascii
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import parse_qsl
+
+from starlette.routing import BaseRoute, Match, NoMatchFound
+
+from panal.protocol import fields
+from panal.protocol.errors import BadRequest, PanalError, TooLarge, Unauthorized, Unavailable, UnsupportedType
+from panal.protocol.topics import HTTP_PREFIXES, INGEST
+
+from . import body as json_body
+from .cell import Answered, Call, EventKinds, Hub, Path
+from .errors import Headers, document_of, headers_of, status_of
+from .identity import Identities, holds
+from .limits import Failures, Rates, is_private
+from .store import Identity
+
+logger = logging.getLogger(__name__)
+
+READ_S = 30
+MAX_TOKEN = 256
+MAX_ID = 64
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Context(Protocol):
+    """What the device API needs of the gateway."""
+
+    identities: Identities
+    addresses: Rates
+    devices: Rates
+    failures: Failures
+    plain_public: bool
+    http_counts: Counter[tuple[str, int]]
+
+    @property
+    def hub(self) -> Hub: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Heads(NamedTuple):
+    """The headers that matter, as text."""
+
+    device_id: str
+    device_key: str
+    authorization: str
+    content_type: str
+    content_length: str
+
+
+NAMES = {b"x-device-id": 0, b"x-device-key": 1, b"authorization": 2, b"content-type": 3, b"content-length": 4}
+
+
+def heads_of(headers: Sequence[tuple[bytes, bytes]]) -> Heads:
+    found = ["", "", "", "", ""]
+    for name, value in headers:
+        if (at := NAMES.get(name)) is not None:
+            found[at] = value.decode("latin-1")
+    return Heads(*found)
+
+
+def routes(context: Context, paths: Sequence[Path], kinds: Mapping[str, EventKinds]) -> list[BaseRoute]:
+    """The device API as one Starlette route."""
+    return [DeviceApi(context, [*paths, Path(("POST",), INGEST, ingest_of(kinds))])]
+
+
+def ingest_of(kinds: Mapping[str, EventKinds]) -> Callable[[Hub, Call], Awaitable[Answered]]:
+    """`POST events/ingest` for the kinds of event that the cells take."""
+    allowed = tuple(kinds)
+
+    async def ingest(hub: Hub, call: Call) -> Answered:
+        kind = call.body.get("eventType")
+        cell = kinds.get(kind) if isinstance(kind, str) else None
+        if cell is None:
+            raise unknown_kind(kind, "eventType", allowed)
+        message = cell.parse_http(call.body, call.caller.device_id, call.now_ms)
+        recorded = await hub.submit(cell.ledger_kind, message, True)
+        document = {"ok": True, "eventId": str(recorded.event_id), "duplicated": recorded.duplicated}
+        return 200 if recorded.duplicated else 201, document
+
+    return ingest
+
+
+def unknown_kind(kind: Any, field: str, allowed: tuple[str, ...]) -> PanalError:
+    if kind is None or kind == "":
+        return fields.missing(field)
+    if not isinstance(kind, str):
+        return fields.bad(field, "a text is expected")
+    return BadRequest("unknown_event_type", "no such kind of event", field, allowed)
+
+
+class DeviceApi(BaseRoute):
+    """All device paths. Anything else does not match and falls through to the pages."""
+
+    def __init__(self, context: Context, paths: Sequence[Path]) -> None:
+        self.context = context
+        self._exact: dict[str, Path] = {}
+        self._with_id: dict[tuple[str, str], Path] = {}
+        for path in paths:
+            for prefix in ("/",) if path.bare else HTTP_PREFIXES:
+                self._add(prefix + path.path, path)
+
+    def _add(self, full: str, path: Path) -> None:
+        before, hole, after = full.partition("{id}")
+        if hole:
+            self._with_id[before, after] = path
+        else:
+            self._exact[full] = path
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        full = scope["path"]
+        path = self._exact.get(full)
+        if path is not None:
+            return Match.FULL, {"panal.path": path, "panal.id": ""}
+        return self._match_id(full)
+
+    def _match_id(self, full: str) -> tuple[Match, Scope]:
+        for (before, after), path in self._with_id.items():
+            if full.startswith(before) and full.endswith(after):
+                found = full[len(before) : len(full) - len(after)]
+                if found and "/" not in found and len(found) <= MAX_ID:
+                    return Match.FULL, {"panal.path": path, "panal.id": found}
+        return Match.NONE, {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> Any:
+        raise NoMatchFound(name, path_params)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: Path = scope["panal.path"]
+        extra: Headers = []
+        try:
+            if scope["method"] not in path.methods:
+                status, document = 405, {"ok": False, "error": {"code": "method_not_allowed", "message": "see Allow"}}
+                extra = [(b"allow", ", ".join(path.methods).encode())]
+            else:
+                status, document = await self._answer(path, scope, receive)
+        except PanalError as error:
+            status, document, extra = _refused(error)
+        except Exception:  # our own fault is never a 500: a board retries a 503
+            logger.exception("%s %s", scope["method"], path.path)
+            status, document, extra = _refused(Unavailable("unavailable", "something went wrong here"))
+        self.context.http_counts[path.path, status] += 1
+        await reply(send, status, json_body.encode(document), extra)
+
+    async def _answer(self, path: Path, scope: Scope, receive: Receive) -> Answered:
+        context = self.context
+        address = (scope.get("client") or ("", 0))[0]
+        if wait_s := context.addresses.take(address):
+            raise too_often(wait_s)
+        if scope["scheme"] == "http" and not context.plain_public and not is_private(address):
+            raise Unavailable("tls_required", "over a public network only with TLS", retry_after_s=3600)
+        heads = heads_of(scope["headers"])
+        body = await self._body(path, heads, receive)
+        caller = await self._caller(path, heads, body, scope["panal.id"], address)
+        if wait_s := context.devices.take(caller.device_id):
+            raise too_often(wait_s)
+        hub = context.hub
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
+        return await path.handler(hub, Call(caller, body, scope["panal.id"], query, hub.now_ms()))
+
+    async def _body(self, path: Path, heads: Heads, receive: Receive) -> Any:
+        if not path.body:
+            return None
+        if path.body == "object" and not _is_json(heads.content_type):
+            raise UnsupportedType("not_json_type", "Content-Type must be application/json")
+        if heads.content_length and int(heads.content_length) > path.max_bytes:
+            raise too_large(path.max_bytes)
+        data = await read(receive, path.max_bytes)
+        return json_body.decode_object(data, path.max_bytes) if path.body == "object" else _text(data)
+
+    async def _caller(self, path: Path, heads: Heads, body: Any, path_id: str, address: str) -> Identity:
+        named, token = credentials(heads)
+        device_id = named or _id_in(body) or (path_id if path.path.startswith("devices/") else "")
+        if named and isinstance(body, dict) and body.get("deviceId") not in (None, named):
+            raise BadRequest("device_mismatch", "deviceId is not the device that called", "deviceId")
+        if token and not device_id:
+            raise fields.missing("deviceId")
+        identities = self.context.identities
+        identity, fresh = identities.known(device_id)
+        if not fresh:
+            identity = await identities.get(device_id)
+        if holds(identity, token) or (identity and identity.keyless and not token and is_private(address)):
+            assert identity is not None
+            return identity
+        raise await self._no(address)
+
+    async def _no(self, address: str) -> PanalError:
+        """The one answer to an unknown device and to a wrong token, later with every failure of this address."""
+        failures = self.context.failures
+        delay_s = failures.failed(address)
+        if failures.may_wait():
+            failures.delayed += 1
+            try:
+                await self.context.sleep(delay_s)
+            finally:
+                failures.delayed -= 1
+        return Unauthorized("unauthorized", "unknown device or wrong key")
+
+
+def _refused(error: PanalError) -> tuple[int, Any, Headers]:
+    status = status_of(error)
+    return status, document_of(error), headers_of(error, status)
+
+
+def too_often(wait_s: float) -> PanalError:
+    return Unavailable("too_often", "slow down", retry_after_s=wait_s)
+
+
+def too_large(most: int) -> PanalError:
+    return TooLarge("too_large", f"at most {most} bytes")
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in ("application/json", "") or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _text(data: bytes) -> str:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequest("not_utf8", "the text is not UTF-8") from None
+    if "\0" in text:
+        raise BadRequest("bad_text", "text may not hold NUL")
+    return text.strip()
+
+
+def _id_in(body: Any) -> str:
+    if not isinstance(body, dict):
+        return ""
+    return fields.text(body, "deviceId", MAX_ID) or ""
+
+
+def credentials(heads: Heads) -> tuple[str, str]:
+    """(device id, token) as the headers give them; "" for what they do not say."""
+    kind, _, rest = heads.authorization.partition(" ")
+    kind = kind.lower()
+    if kind == "bearer":
+        text = rest.strip()
+    elif kind == "basic":
+        text = _base64(rest.strip())
+    else:
+        return heads.device_id[:MAX_ID], heads.device_key[:MAX_TOKEN]
+    device_id, _, token = text.partition(":")
+    return device_id[:MAX_ID], token[:MAX_TOKEN]
+
+
+def _base64(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return ""
+
+
+async def read(receive: Receive, most: int) -> bytes:
+    """The whole body. Raises TooLarge as soon as it is, and Unavailable when it does not come."""
+    try:
+        async with asyncio.timeout(READ_S):
+            message = await receive()
+            data: bytes = message.get("body", b"")
+            while message.get("more_body"):
+                if len(data) > most:
+                    break
+                message = await receive()
+                data += message.get("body", b"")
+    except TimeoutError:
+        raise Unavailable("too_slow", "the body did not arrive in time") from None
+    if message["type"] == "http.disconnect":
+        raise Unavailable("gone", "the caller has gone")
+    if len(data) > most:
+        raise too_large(most)
+    return data
+
+
+async def reply(send: Send, status: int, data: bytes, extra: Headers) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(data)), *extra]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": data})
