@@ -1,0 +1,103 @@
+"""The people of every test: Alice owns the account "Casa", Bob is a member, Charlie is a stranger with his own.
+
+Vera looks (viewer), Carla looks after (caregiver); Sam supports, Fay mints and Ada administers for the operator.
+"""
+
+import pytest
+
+
+@pytest.fixture
+def actor():
+    from panal.cells.accounts.actor import Actor
+
+    return Actor("a test", address="192.0.2.7")
+
+
+def _person(name, account=None, role="", staff_role=""):
+    from panal.cells.accounts.models import Membership, User
+
+    user = User.objects.create(email=f"{name}@example.com", full_name=name.title(), staff_role=staff_role)
+    if account is not None:
+        Membership.objects.create(user=user, account=account, role=role)
+    return user
+
+
+@pytest.fixture
+def account(db):
+    from panal.cells.accounts.models import Account
+
+    return Account.objects.create(name="Casa")
+
+
+@pytest.fixture
+def other_account(db):
+    from panal.cells.accounts.models import Account
+
+    return Account.objects.create(name="Charlie's")
+
+
+@pytest.fixture
+def alice(account):
+    return _person("alice", account, "owner")
+
+
+@pytest.fixture
+def bob(account):
+    return _person("bob", account, "member")
+
+
+@pytest.fixture
+def carla(account):
+    return _person("carla", account, "caregiver")
+
+
+@pytest.fixture
+def vera(account):
+    return _person("vera", account, "viewer")
+
+
+@pytest.fixture
+def charlie(other_account):
+    return _person("charlie", other_account, "owner")
+
+
+@pytest.fixture
+def sam(db):
+    return _person("sam", staff_role="support")
+
+
+@pytest.fixture
+def fay(db):
+    return _person("fay", staff_role="factory")
+
+
+@pytest.fixture
+def ada(db):
+    return _person("ada", staff_role="admin")
+
+
+@pytest.fixture
+def minted(account, actor):
+    """What the factory knows of `device`: its id, token, access point password and claim code."""
+    from panal.cells.devices.actions import mint_devices
+
+    [secrets] = mint_devices(model="wearable-1", device_id="WEAR2345", account_id=account.pk, actor=actor)
+    return secrets
+
+
+@pytest.fixture
+def device(minted):
+    """A wearable of Alice's account."""
+    from panal.cells.devices.models import Device
+
+    return Device.objects.select_related("account").get(id=minted.device_id)
+
+
+@pytest.fixture
+def other_device(other_account, actor):
+    """A wearable of Charlie's account."""
+    from panal.cells.devices.actions import mint_devices
+    from panal.cells.devices.models import Device
+
+    mint_devices(model="wearable-1", device_id="CHAR2345", account_id=other_account.pk, actor=actor)
+    return Device.objects.select_related("account").get(id="CHAR2345")

@@ -1,0 +1,147 @@
+"""Writes emergency events and their samples, a batch at a time. This is the path that must never be slow or lossy."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from panal.cells.devices import api as devices
+from panal.control import rows
+from panal.control.events import publish_on_commit
+from panal.control.instants import instant
+from panal.gateway.store import DomainEvent
+from panal.protocol.errors import Conflict, Forbidden, NotFound, Unauthorized
+
+from . import messages
+from .messages import Recorded
+from .models import Event, Samples
+
+AHEAD = timedelta(minutes=10)
+"""A clock that is further ahead is wrong: the instant is kept and marked as estimated."""
+
+UNKNOWN = Unauthorized("unknown_device", "no such device, or the wrong key")
+TAKEN = Conflict("uid_taken", "another device has this uid")
+FIELDS = ("id", "uid", "device", "account", "kind", "occurred_at", "is_estimated", "received_at", "data")
+
+Holder = tuple[uuid.UUID, str]
+"""Id and device of the event that has a uid."""
+
+
+def record_events(batch: list[messages.Event], now: datetime) -> list[Any]:
+    accounts = devices.heard_from({message.device_id for message in batch}, now)
+    first = _first_of_each(message for message in batch if message.device_id in accounts)
+    ids = {uid: uuid.uuid4() for uid in first}
+    fresh = rows.insert_missing(
+        Event, FIELDS, [_row(ids[uid], m, accounts[m.device_id]) for uid, m in first.items()], ("uid",), "uid"
+    )
+    holders: dict[str, Holder] = {uid: (ids[uid], first[uid].device_id) for uid in fresh}
+    holders |= _holders(first.keys() - holders.keys())
+    answers = _answers(batch, accounts, holders, dict.fromkeys(fresh))
+    _store_samples(
+        [m.samples for m, answer in zip(batch, answers, strict=True) if isinstance(answer, Recorded)], holders
+    )
+    publish_on_commit(*_news([first[uid] for uid in fresh], accounts, ids))
+    return answers
+
+
+def _first_of_each(batch: Iterable[messages.Event]) -> dict[str, messages.Event]:
+    found: dict[str, messages.Event] = {}
+    for message in batch:
+        found.setdefault(message.uid, message)
+    return found
+
+
+def _row(id: uuid.UUID, message: messages.Event, account_id: int | None) -> tuple[Any, ...]:
+    received = instant(message.received_ms)
+    occurred = received if message.at_ms is None else instant(message.at_ms)
+    is_estimated = message.at_ms is None or occurred > received + AHEAD
+    return (
+        id,
+        message.uid,
+        message.device_id,
+        account_id,
+        message.kind,
+        occurred,
+        is_estimated,
+        received,
+        message.data,
+    )
+
+
+def _holders(uids: Iterable[str]) -> dict[str, Holder]:
+    uids = list(uids)
+    if not uids:
+        return {}
+    found = Event.objects.filter(uid__in=uids).values_list("uid", "id", "device_id")
+    return {uid: (id, device_id) for uid, id, device_id in found}
+
+
+def _answers(
+    batch: list[messages.Event], accounts: dict[str, int | None], holders: dict[str, Holder], fresh: dict[str, None]
+) -> list[Any]:
+    """The first to say a new uid recorded it; everybody after that repeats it."""
+    answers: list[Any] = []
+    for message in batch:
+        if message.device_id not in accounts:
+            answers.append(UNKNOWN)
+            continue
+        event_id, device_id = holders[message.uid]
+        if device_id != message.device_id:
+            answers.append(TAKEN)
+            continue
+        answers.append(Recorded(str(event_id), message.uid not in fresh))
+        fresh.pop(message.uid, None)
+    return answers
+
+
+def _news(fresh: list[messages.Event], accounts: dict[str, int | None], ids: dict[str, uuid.UUID]) -> list[DomainEvent]:
+    """One event for each device, however many emergencies it had in this batch."""
+    by_device: dict[str, list[messages.Event]] = {}
+    for message in fresh:
+        by_device.setdefault(message.device_id, []).append(message)
+    return [
+        DomainEvent(
+            "care.event_raised",
+            "care",
+            accounts[device_id],
+            device_id,
+            {"ids": [str(ids[m.uid]) for m in raised], "kinds": sorted({m.kind for m in raised})},
+        )
+        for device_id, raised in by_device.items()
+    ]
+
+
+def record_samples(batch: list[messages.Samples], now: datetime) -> list[Any]:
+    """True where the event has its samples already."""
+    holders = _holders({message.uid for message in batch})
+    refusals = [_refusal(message, holders) for message in batch]
+    fresh = _store_samples([m for m, refusal in zip(batch, refusals, strict=True) if refusal is None], holders)
+    answers: list[Any] = []
+    for message, refusal in zip(batch, refusals, strict=True):
+        answers.append(message.uid not in fresh if refusal is None else refusal)
+        fresh.discard(message.uid)
+    return answers
+
+
+def _refusal(message: messages.Samples, holders: dict[str, Holder]) -> Exception | None:
+    if message.uid not in holders:
+        return NotFound("unknown_event", "no event has this uid", "eventUid")
+    if holders[message.uid][1] != message.device_id:
+        return Forbidden("not_yours", "this is another device's event")
+    return None
+
+
+def _store_samples(batch: Iterable[messages.Samples | None], holders: dict[str, Holder]) -> set[str]:
+    """Store the samples of events that have none; the uids of these."""
+    wanted: dict[uuid.UUID, messages.Samples] = {}
+    for message in batch:
+        if message is not None:
+            wanted.setdefault(holders[message.uid][0], message)
+    fresh = rows.insert_missing(
+        Samples,
+        ("event", "points", "converted", "received_at"),
+        [(id, m.points, m.converted, instant(m.received_ms)) for id, m in wanted.items()],
+        ("event",),
+        "event",
+    )
+    return {wanted[id].uid for id in fresh}

@@ -1,0 +1,268 @@
+"""What is known of devices, and who may see it. A stranger's device does not exist for them: NotFound.
+
+Queries for a person end in `_for` and begin with that person; the others are for the server itself.
+"""
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
+
+from django.conf import settings
+from django.db.models import Count, Model, Prefetch, Q, QuerySet
+from django.utils import timezone
+
+from panal.cells.accounts.api import EDIT, MANAGE, SEE, account_ids_for, may, may_mint, require
+from panal.control import vault
+from panal.control.instants import milliseconds
+from panal.gateway.store import Desired, Identity, OpenCommand
+from panal.protocol import command as wire
+from panal.protocol import keys, twin
+from panal.protocol.errors import BadRequest, NotFound
+
+from .models import OPEN, Command, Device, Group, LogLine, Sector, State, TelemetryPoint, TelemetrySlot, Twin
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+RESOLUTIONS = {"raw": 0, "5min": 300, "hourly": 3600}
+PRESENCES = ("online", "offline", "never")
+MOST_POINTS = 5000
+
+
+class Reading(NamedTuple):
+    """One point of a plot. Raw points have the same value three times and a count of 1."""
+
+    name: str
+    at: datetime
+    mean: float
+    minimum: float
+    maximum: float
+    count: int
+
+
+class Counts(NamedTuple):
+    """The fleet at a glance."""
+
+    total: int
+    online: int
+    offline: int
+    never: int
+    """Minted and not yet heard of."""
+
+
+# for people
+
+
+def devices_for(user: Any, capability: str = SEE) -> QuerySet[Device]:
+    """Every device in which this person has the capability, with account and sector."""
+    return Device.objects.filter(_reach(user, capability)).select_related("account", "sector")
+
+
+def _reach(user: Any, capability: str, prefix: str = "") -> Q:
+    ids = account_ids_for(user, capability)
+    if ids is None:
+        return Q()
+    reach = Q(**{f"{prefix}account_id__in": ids})
+    if may_mint(user) and capability in (SEE, EDIT, MANAGE):
+        # what the factory has made and nobody owns yet
+        reach |= Q(**{f"{prefix}account_id": None})
+    return reach
+
+
+def filtered(
+    devices: QuerySet[Device],
+    *,
+    search: str = "",
+    presence: str = "",
+    sector: int | None = None,
+    group: int | None = None,
+    model: str = "",
+    account: int | None = None,
+    state: str = "",
+) -> QuerySet[Device]:
+    """The devices a list shows. Filters that are empty let everything through."""
+    found = devices
+    if search:
+        found = found.filter(Q(name__icontains=search) | Q(id__icontains=search) | Q(sector__name__icontains=search))
+    if presence:
+        found = found.filter(_presence(presence))
+    exact = {"sector_id": sector, "groups": group, "model_code": model or None, "account_id": account}
+    exact["state"] = state or None
+    return found.filter(**{field: value for field, value in exact.items() if value is not None})
+
+
+def _presence(presence: str) -> Q:
+    if presence == "online":
+        return Q(is_online=True)
+    if presence == "offline":
+        return Q(is_online=False) & ~Q(state=State.MINTED)
+    if presence == "never":
+        return Q(state=State.MINTED)
+    raise BadRequest("bad_presence", f"one of {', '.join(PRESENCES)}", "presence", PRESENCES)
+
+
+def with_places(devices: QuerySet[Device]) -> QuerySet[Device]:
+    """With groups and twin too: the same few queries for one device or a thousand."""
+    return devices.select_related("twin").prefetch_related(Prefetch("groups", Group.objects.order_by("name")))
+
+
+def device_for(user: Any, device_id: str, capability: str = SEE) -> Device:
+    """Raises NotFound for a stranger, Forbidden where the role is not enough."""
+    device = with_places(Device.objects.select_related("account", "sector")).filter(id=device_id).first()
+    if device is None:
+        raise NotFound("not_found")
+    if device.account_id is None and may_mint(user) and capability in (SEE, EDIT, MANAGE):
+        return device
+    require(user, device.account_id, capability)
+    return device
+
+
+def counts_for(user: Any, account: int | None = None) -> Counts:
+    online = Count("id", filter=Q(is_online=True))
+    never = Count("id", filter=Q(state=State.MINTED))
+    devices = filtered(devices_for(user), account=account).exclude(state=State.REVOKED).order_by()
+    found = devices.aggregate(total=Count("id"), online=online, never=never)
+    return Counts(found["total"], found["online"], found["total"] - found["online"] - found["never"], found["never"])
+
+
+def sectors_for(user: Any, account: int | None = None, capability: str = SEE) -> QuerySet[Sector]:
+    found = Sector.objects.filter(_reach(user, capability)).select_related("account", "parent")
+    found = found.annotate(device_count=Count("devices"))
+    return found.filter(account_id=account) if account is not None else found
+
+
+def sector_for(user: Any, sector_id: int, capability: str = SEE) -> Sector:
+    return _place(Sector.objects.select_related("account", "parent"), user, sector_id, capability)
+
+
+def groups_for(user: Any, account: int | None = None, capability: str = SEE) -> QuerySet[Group]:
+    found = Group.objects.filter(_reach(user, capability)).select_related("account")
+    found = found.annotate(device_count=Count("devices"))
+    return found.filter(account_id=account) if account is not None else found
+
+
+def group_for(user: Any, group_id: int, capability: str = SEE) -> Group:
+    return _place(Group.objects.select_related("account"), user, group_id, capability)
+
+
+def _place(places: QuerySet[AnyModel], user: Any, id: int, capability: str) -> AnyModel:
+    found = places.filter(pk=id).first()
+    if found is None:
+        raise NotFound("not_found")
+    require(user, found.account_id, capability)  # type: ignore[attr-defined]
+    return found
+
+
+def commands_for(user: Any, device_id: str | None = None) -> QuerySet[Command]:
+    found = Command.objects.filter(_reach(user, SEE, "device__")).select_related("device")
+    return found.filter(device_id=device_id) if device_id is not None else found
+
+
+def command_for(user: Any, command_id: uuid.UUID, capability: str = SEE) -> Command:
+    found = Command.objects.select_related("device").filter(pk=command_id).first()
+    if found is None:
+        raise NotFound("not_found")
+    require(user, found.device.account_id, capability)
+    return found
+
+
+def twin_for(user: Any, device_id: str, capability: str = SEE) -> Twin:
+    device = device_for(user, device_id, capability)
+    return getattr(device, "twin", None) or Twin(device=device)
+
+
+def pending_for(user: Any, device_id: str) -> list[str]:
+    """The names of desired values that the device does not report yet."""
+    found = twin_for(user, device_id)
+    return list(twin.pending(found.desired, found.reported))
+
+
+def log_for(user: Any, device_id: str) -> QuerySet[LogLine]:
+    """Newest first, in the order of receipt."""
+    device_for(user, device_id)
+    return LogLine.objects.filter(device_id=device_id).order_by("-id")
+
+
+def telemetry_names_for(user: Any, device_id: str) -> list[str]:
+    """What this device has measured in the time that hourly telemetry is kept."""
+    device_for(user, device_id)
+    slots = TelemetrySlot.objects.filter(device_id=device_id, width_s=3600)
+    return list(slots.order_by("name").values_list("name", flat=True).distinct())
+
+
+def telemetry_for(
+    user: Any,
+    device_id: str,
+    *,
+    resolution: str = "raw",
+    names: Iterable[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = MOST_POINTS,
+) -> list[Reading]:
+    """Oldest first; where there is more than `limit`, the newest. Without `since`: the last day."""
+    if resolution not in RESOLUTIONS:
+        raise BadRequest("bad_resolution", f"one of {', '.join(RESOLUTIONS)}", "resolution", tuple(RESOLUTIONS))
+    device_for(user, device_id)
+    wanted = Q(device_id=device_id, at__gte=since or timezone.now() - timedelta(days=1))
+    wanted &= Q(at__lt=until) if until else Q()
+    wanted &= Q(name__in=list(names)) if names else Q()
+    read = _raw if resolution == "raw" else _slots
+    return read(wanted, RESOLUTIONS[resolution], max(1, min(limit, MOST_POINTS)))
+
+
+def _raw(wanted: Q, width_s: int, limit: int) -> list[Reading]:
+    found = TelemetryPoint.objects.filter(wanted).order_by("-at").values_list("name", "at", "value")[:limit]
+    return [Reading(name, at, value, value, value, 1) for name, at, value in reversed(found)]
+
+
+def _slots(wanted: Q, width_s: int, limit: int) -> list[Reading]:
+    found = TelemetrySlot.objects.filter(wanted, width_s=width_s).order_by("-at")
+    rows = found.values_list("name", "at", "total", "minimum", "maximum", "count")[:limit]
+    return [Reading(name, at, total / count, low, high, count) for name, at, total, low, high, count in reversed(rows)]
+
+
+def may_change(user: Any, device: Device, capability: str = EDIT) -> bool:
+    return may(user, device.account_id, capability) or (device.account_id is None and may_mint(user))
+
+
+# for the server itself
+
+
+def identity(device_id: str) -> Identity | None:
+    fields = ("account_id", "model_code", "token_sha256", "keyless", "state")
+    found = Device.objects.filter(id=device_id).values_list(*fields).first()
+    if found is None:
+        return None
+    account_id, model, sha256, keyless, state = found
+    return Identity(device_id, account_id, model, bytes(sha256), keyless, state != State.REVOKED)
+
+
+def token_of(device: Device) -> str:
+    """The token itself, to derive keys from. It leaves the server only when it is made."""
+    return vault.unseal(device.token_encrypted, f"token:{device.id}")
+
+
+def open_commands(device_id: str, now: datetime) -> list[OpenCommand]:
+    """Oldest first, signed with the device's command key."""
+    found = Command.objects.filter(device_id=device_id, status__in=OPEN, expires_at__gt=now)
+    commands = list(found.exclude(device__state=State.REVOKED).order_by("issued_at", "id"))
+    if not commands:
+        return []
+    key = keys.derive(token_of(Device.objects.get(id=device_id)), "command")
+    return [_signed(command, key) for command in commands]
+
+
+def _signed(command: Command, key: bytes) -> OpenCommand:
+    id, expires_at_ms = str(command.id), milliseconds(command.expires_at)
+    mac = wire.mac(key, id, command.name, expires_at_ms, command.args)
+    return OpenCommand(id, command.name, command.args, milliseconds(command.issued_at), expires_at_ms, mac)
+
+
+def desired(device_id: str) -> Desired:
+    found = Twin.objects.filter(device_id=device_id).values_list("desired_version", "desired").first()
+    return Desired(*found) if found else Desired(0, {})
+
+
+def heartbeat_s_of(device: Device) -> int:
+    return int(device.heartbeat_s or settings.PANAL.heartbeat_s)

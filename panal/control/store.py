@@ -1,0 +1,147 @@
+"""The control plane as the data plane sees it: panal.gateway.store.Store on Django."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import wraps
+from http.cookies import CookieError, SimpleCookie
+from importlib import import_module
+from typing import Any, ParamSpec, TypeVar
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.db import DataError, InterfaceError, OperationalError, connection, transaction
+from django.utils.crypto import constant_time_compare
+
+from panal.cells.accounts.api import account_ids_for
+from panal.cells.devices import api as devices
+from panal.gateway.store import Desired, Entry, Identity, OpenCommand, Viewer
+from panal.protocol.errors import BadRequest, Unavailable
+
+from .instants import instant
+from .recorders import recorders
+
+logger = logging.getLogger(__name__)
+
+GONE = (OperationalError, InterfaceError)
+"""The database is busy, full or away: nothing was written, everything may be tried again."""
+
+UNSTORABLE = (DataError, OverflowError, UnicodeError)
+"""The message holds what no database takes, however often it is sent."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def on_database(function: Callable[P, R]) -> Callable[P, R]:
+    """Threads of the data plane have no request that would look after their connection: we do."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        connection.close_if_unusable_or_obsolete()
+        try:
+            return function(*args, **kwargs)
+        except GONE as error:
+            logger.warning("the database refused %s: %s", function.__name__, error)
+            raise Unavailable("database", "the database is busy or away") from error
+
+    return call
+
+
+class DjangoStore:
+    @on_database
+    def identity(self, device_id: str) -> Identity | None:
+        return devices.identity(device_id)
+
+    @on_database
+    def commit(self, entries: Sequence[Entry]) -> list[Any]:
+        now = datetime.now(tz=instant(0).tzinfo)
+        try:
+            return _all_at_once(entries, now)
+        except GONE:
+            raise
+        except Exception:  # noqa: BLE001  one message's fault, whatever it is, must not be the others'
+            logger.info("a group of %d messages goes one by one", len(entries))
+            return _one_by_one(entries, now)
+
+    @on_database
+    def open_commands(self, device_id: str, now_ms: int) -> list[OpenCommand]:
+        return devices.open_commands(device_id, instant(now_ms))
+
+    @on_database
+    def desired(self, device_id: str) -> Desired:
+        return devices.desired(device_id)
+
+    @on_database
+    def viewer(self, cookie: str) -> Viewer | None:
+        user = _user_of(_session_key(cookie))
+        return Viewer(user.pk, account_ids_for(user)) if user is not None else None
+
+    @on_database
+    def expire(self, now_ms: int) -> None:
+        devices.expire(instant(now_ms))
+
+    @on_database
+    def reconcile(self, broker: str, sessions: dict[str, str], now_ms: int) -> None:
+        devices.reconcile(sessions, instant(now_ms))
+
+    @on_database
+    def prune(self) -> int:
+        """Retention: what is older than the settings say goes. How many rows went."""
+        return devices.prune(datetime.now(tz=instant(0).tzinfo))
+
+
+def _all_at_once(entries: Sequence[Entry], now: datetime) -> list[Any]:
+    groups: dict[str, list[int]] = {}
+    for index, entry in enumerate(entries):
+        groups.setdefault(entry.kind, []).append(index)
+    answers: list[Any] = [None] * len(entries)
+    with transaction.atomic():
+        for kind, record in recorders().items():
+            if kind in groups:
+                batch = [entries[index].message for index in groups[kind]]
+                for index, answer in zip(groups[kind], record(batch, now), strict=True):
+                    answers[index] = answer
+    return answers
+
+
+def _one_by_one(entries: Sequence[Entry], now: datetime) -> list[Any]:
+    """Each in its own savepoint of one transaction. In the order of kinds, as when they go together."""
+    order = {kind: place for place, kind in enumerate(recorders())}
+    answers: list[Any] = [None] * len(entries)
+    with transaction.atomic():
+        for index in sorted(range(len(entries)), key=lambda index: order[entries[index].kind]):
+            answers[index] = _alone(entries[index], now)
+    return answers
+
+
+def _alone(entry: Entry, now: datetime) -> Any:
+    try:
+        with transaction.atomic():
+            return recorders()[entry.kind]([entry.message], now)[0]
+    except GONE:
+        raise
+    except UNSTORABLE:
+        return BadRequest("not_storable", "the message holds what cannot be stored")
+    except Exception:  # our own mistake: the device may try again after we have mended it
+        logger.exception("a %s could not be recorded", entry.kind)
+        return Unavailable("internal", "our own mistake")
+
+
+def _session_key(cookie: str) -> str:
+    try:
+        morsel = SimpleCookie(cookie).get(settings.SESSION_COOKIE_NAME)
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""
+
+
+def _user_of(session_key: str) -> Any:
+    """Who is signed in with this session, by the same checks as django.contrib.auth.get_user."""
+    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key) if session_key else {}
+    if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    user = get_user_model().objects.filter(pk=session[SESSION_KEY], is_active=True).first()
+    if user is None or not constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
+        return None
+    return user
