@@ -14,7 +14,7 @@ import time
 from typing import Any, Protocol
 
 import msgspec
-import nkeys
+import nkeys  # type: ignore[import-untyped]
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 

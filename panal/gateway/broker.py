@@ -16,12 +16,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import nkeys
+import nkeys  # type: ignore[import-untyped]
 
 from panal.settings import Settings
 
@@ -243,7 +242,7 @@ def _spawn(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
             stderr=complaints,
             env=environment,
             start_new_session=True,  # Ctrl-C in the terminal reaches the server first, which then ends it in order
-            preexec_fn=lambda: _die_with(server),  # noqa: PLW1509
+            preexec_fn=lambda: _die_with(server),
         )
 
 
@@ -258,8 +257,7 @@ def _die_with(server: int) -> None:
 async def _gone(process: subprocess.Popen[bytes]) -> None:
     """Return when the process has ended."""
     if sys.platform != "linux":
-        while process.poll() is None:
-            await asyncio.sleep(0.2)
+        await asyncio.to_thread(process.wait)
         return
     descriptor = os.pidfd_open(process.pid)
     loop, ended = asyncio.get_running_loop(), asyncio.Event()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path as FilePath
@@ -58,6 +58,7 @@ class Gateway:
     def __init__(self, settings: Settings, store: Store, handlers: list[Handlers] | None = None) -> None:
         self.settings = settings
         self.store = store
+        self._folder = FilePath(settings.data).absolute() / "nats"
         self.heartbeat_s: int = settings.heartbeat_s
         self.plain_public: bool = settings.plain_public
         self._handlers = handlers if handlers is not None else handlers_of_cells()
@@ -202,7 +203,7 @@ class Gateway:
     async def _broker_access(self) -> Access:
         if self.settings.nats_url:
             return external_access(self.settings)
-        self.broker = Broker(FilePath(self.settings.data).resolve() / "nats", listen_of(self.settings))
+        self.broker = Broker(self._folder, listen_of(self.settings))
         return await self.broker.start()
 
     async def _connect(self, access: Access) -> None:
@@ -247,7 +248,7 @@ class Gateway:
         for reaction in self._reactions.get(event.name, ()):
             self._spawn(self._guard(reaction.react(self.hub, event), event.name))
 
-    async def _guard(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    async def _guard(self, work: Awaitable[None], name: str) -> None:
         try:
             await work
         except PanalError as error:

@@ -1,4 +1,4 @@
-"""Live pages: one server-sent event stream a page, which says which topic has news; the page then asks for its fragment.
+"""Live pages: one server-sent event stream a page says which topic has news; the page then asks for its fragment.
 
 Nothing of a device's data travels here, so what a person may see is decided in one place: where the fragment is made.
 """

@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus and `/api/health`: read from plain counters when somebody asks, so counting costs nothing."""
+"""`/metrics` for Prometheus and `/api/health`: plain counters, read when somebody asks, so counting costs nothing."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
 """Presence of boards on MQTT, from the broker's own events; and throwing a connection out.
 
-`$SYS.ACCOUNT.<account>.CONNECT` and `.DISCONNECT` name every connection; a session is "<broker's server id>:<cid>", so a
-late goodbye of an old connection is recognised. What was missed is put right from the broker's list of connections
+`$SYS.ACCOUNT.<account>.CONNECT` and `.DISCONNECT` name every connection; a session is "<broker's server id>:<cid>", so
+a late goodbye of an old connection is recognised. What was missed is put right from the broker's list of connections
 after every (re)connection to it and once a minute.
 """
 
@@ -102,7 +102,7 @@ class Presences:
         while True:
             try:
                 await self.reconcile()
-            except (NatsError, OSError, TimeoutError, asyncio.TimeoutError) as error:
+            except (NatsError, OSError, TimeoutError) as error:
                 logger.warning("the broker did not say who is connected: %r", error)
             except Exception:  # the next round tries again
                 logger.exception("presence could not be put right")
@@ -124,9 +124,8 @@ class Presences:
             if session.began_ms >= asked_ms:
                 found[device] = session
         self.sessions = found
-        sessions = {device: session.text for device, session in found.items()}
-        broker = ",".join(sorted(known))
-        await self._context.in_thread(self._reconcile, broker, sessions, asked_ms)
+        texts = {device: session.text for device, session in found.items()}
+        await self._context.in_thread(self._reconcile, ",".join(sorted(known)), texts, asked_ms)
 
     async def _connections(self, wanted: dict[str, Any]) -> dict[str, dict[str, Session]]:
         """Server id → device id → session, from every server that answers."""

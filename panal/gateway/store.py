@@ -44,7 +44,7 @@ class Desired(NamedTuple):
 
 
 class DomainEvent(NamedTuple):
-    """Something that has happened and is committed; `name` is in the past tense, `topic` is what live pages listen to."""
+    """Something that has happened and is committed; `name` is past tense, `topic` is what live pages listen to."""
 
     name: str
     topic: str
