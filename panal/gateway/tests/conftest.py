@@ -77,7 +77,9 @@ class Http:
         self, method: str, target: str, document: Any = None, *, pieces: Any = None, **headers: str
     ) -> Answer:
         if pieces is None:
-            pieces = [document if isinstance(document, bytes) else b"" if document is None else json.dumps(document).encode()]
+            pieces = [
+                document if isinstance(document, bytes) else b"" if document is None else json.dumps(document).encode()
+            ]
         wanted = {"Content-Type": "application/json", **self.headers}
         wanted.update({name.replace("_", "-"): value for name, value in headers.items()})
         path, _, query = target.partition("?")
