@@ -1,0 +1,96 @@
+"""Backup and restore of a data folder, while the server runs: needs nothing but Python's standard library.
+
+    python3 deploy/backup.py backup DATA FILE.tar.gz      then check it: list FILE.tar.gz
+    python3 deploy/backup.py restore FILE.tar.gz DATA     into a folder that does not exist yet
+
+The file holds the database and every key: whoever has it has every device's token. It is made with mode 0600.
+With PostgreSQL, DATABASE_URL set, `pg_dump` writes the database into it, and `restore` says how to load it.
+What is not in it: the broker's store, which holds only messages on their way; boards send them again.
+"""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+DATABASE = "panal.sqlite3"
+DUMP = "database.pgdump"
+LEFT_OUT = {"nats", "virtual", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}
+USAGE = "usage: backup.py backup DATA FILE.tar.gz | list FILE.tar.gz | restore FILE.tar.gz DATA"
+
+
+def backup(data: Path, target: Path) -> None:
+    if not data.is_dir():
+        sys.exit(f"{data} is not a data folder.")
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with tarfile.open(fileobj=file, mode="w:gz") as archive:
+            add_database(archive, data)
+            for path in sorted(data.iterdir()):
+                if path.name not in LEFT_OUT and not path.name.endswith(".log"):
+                    archive.add(path, path.name)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(target)
+
+
+def add_database(archive: tarfile.TarFile, data: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=data) as scratch:
+        if url := os.environ.get("DATABASE_URL"):
+            copy = Path(scratch) / DUMP
+            subprocess.run(["pg_dump", "--format=custom", f"--file={copy}", url], check=True)
+        else:
+            copy = Path(scratch) / DATABASE
+            copy_sqlite(data / DATABASE, copy)
+        archive.add(copy, copy.name)
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """A consistent copy through SQLite's own backup, however much is being written meanwhile."""
+    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live, closing(sqlite3.connect(target)) as copy:
+        live.backup(copy)
+        answer = copy.execute("PRAGMA integrity_check").fetchone()[0]
+    if answer != "ok":
+        sys.exit(f"{source} is damaged: {answer}")
+    target.chmod(0o600)
+
+
+def names(source: Path) -> list[str]:
+    with tarfile.open(source) as archive:
+        return archive.getnames()
+
+
+def restore(source: Path, data: Path) -> None:
+    if data.exists():
+        sys.exit(f"{data} exists: stop the server and move it away first.")
+    part = data.with_name(data.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(mode=0o700, parents=True)
+    with tarfile.open(source) as archive:
+        archive.extractall(part, filter="data")
+    part.replace(data)
+    if (data / DUMP).exists():
+        sys.stdout.write(f'Now load it: pg_restore --clean --if-exists --no-owner -d "$DATABASE_URL" {data / DUMP}\n')
+
+
+def main(words: list[str]) -> None:
+    match words:
+        case ["backup", data, target]:
+            backup(Path(data), Path(target))
+            sys.stdout.write(f"{target}: {len(names(Path(target)))} entries\n")
+        case ["list", source]:
+            sys.stdout.write("\n".join(names(Path(source))) + "\n")
+        case ["restore", source, data]:
+            restore(Path(source), Path(data).absolute())
+        case _:
+            sys.exit(USAGE)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
