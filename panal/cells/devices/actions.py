@@ -359,14 +359,14 @@ def queue_command(
     args: Mapping[str, Any] | None = None,
     deadline_s: int = DEFAULT_DEADLINE_S,
 ) -> Command:
-    """Ask a device to do something before a deadline. Raises BadRequest, Conflict("revoked", "too_many_open")."""
+    """Ask a device to do something before a deadline. Raises BadRequest, Conflict("revoked", "too_many_commands")."""
     args = dict(args or {})
     _check_command(name, args, deadline_s)
     locked = Device.objects.select_for_update().get(pk=device.pk)
     if locked.state == State.REVOKED:
         raise Conflict("revoked", "a revoked device takes no commands")
     if Command.objects.filter(device=device, status__in=OPEN).count() >= MOST_OPEN:
-        raise Conflict("too_many_open", f"{MOST_OPEN} commands are waiting already")
+        raise Conflict("too_many_commands", f"{MOST_OPEN} commands are waiting already")
     # whole milliseconds: the deadline is signed, and the wire has no finer instants
     now = instant(milliseconds(timezone.now()))
     command = Command.objects.create(
@@ -395,10 +395,10 @@ def _check_command(name: str, args: Mapping[str, Any], deadline_s: int) -> None:
 
 @transaction.atomic
 def cancel_command(*, command: Command, actor: Actor) -> Command:
-    """Give up a command that has no outcome yet. Raises Conflict("finished")."""
+    """Give up a command that has no outcome yet. Raises Conflict("not_open")."""
     open_still = Command.objects.filter(pk=command.pk, status__in=OPEN)
     if not open_still.update(status=CommandStatus.CANCELLED, finished_at=timezone.now()):
-        raise Conflict("finished", "this command has its outcome already")
+        raise Conflict("not_open", "this command has its outcome already")
     command.refresh_from_db()
     _audit(actor, "command.cancelled", command.device, {}, {"command": str(command.id), "name": command.name})
     publish_on_commit(_finished(command))
