@@ -68,19 +68,22 @@ def _household(folder: Path) -> dict[str, Any]:
 
 def _make_household() -> dict[str, Any]:
     from panal.cells.accounts import actions as accounts
+    from panal.cells.accounts.actor import system as by
     from panal.cells.devices import actions as devices
+    from panal.cells.devices.models import Device
 
-    system = accounts.Actor.system("demo")
+    system = by("panal demo")
     password = secrets.token_urlsafe(9)
     account = accounts.create_account(name=HOUSEHOLD, actor=system)
     for email, role in PEOPLE:
-        user = accounts.create_user(email=email, password=password, actor=system)
-        accounts.add_member(account=account, user=user, role=role, actor=system)
-    minted = devices.mint_devices(model="wearable-1", count=len(WEARABLES), account=account, actor=system)
+        accounts.create_user(email=email, password=password, actor=system)
+        accounts.add_member(account=account, email=email, role=role, actor=system)
+    minted = devices.mint_devices(model="wearable-1", count=len(WEARABLES), account_id=account.pk, actor=system)
     boards = []
     for secret, (name, transport, place) in zip(minted, WEARABLES, strict=True):
-        sector = devices.create_sector(account=account, name=place, actor=system)
-        devices.change_device(device_id=secret.device_id, name=name, sector=sector, actor=system)
+        sector = devices.create_sector(account_id=account.pk, name=place, actor=system)
+        device = Device.objects.get(id=secret.device_id)
+        devices.change_device(device=device, name=name, sector=sector, actor=system)
         boards.append(
             {"device_id": secret.device_id, "token": secret.token, "model": "wearable-1"}
             | {"account_id": account.pk, "transport": transport}
