@@ -13,6 +13,7 @@ from panal.protocol.errors import BadRequest, LocalProtocolError
 REMEMBERED = 32
 MAX_RESULT = 256  # characters of canonical JSON: the board keeps 32 answers in memory and in flash
 MAX_DEPTH = 8
+REFUSALS = ("bad_mac", "no_clock", "expired")  # never carried out and not remembered: the id stays free for a good one
 
 # to be carried out now, once; then say answered(id, …)
 Execute = namedtuple("Execute", "id name args expires_at_ms")

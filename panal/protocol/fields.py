@@ -104,7 +104,4 @@ def is_uid(value: str) -> bool:
 
 
 def is_hex(value: str) -> bool:
-    for letter in value:
-        if letter not in "0123456789abcdef":
-            return False
-    return True
+    return all(letter in "0123456789abcdef" for letter in value)

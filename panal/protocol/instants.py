@@ -7,7 +7,7 @@ LATEST_MS = 253_402_300_799_999  # the end of 9999, the last instant a datetime 
 
 
 def parse(text: str) -> int | None:
-    """Milliseconds of an ISO 8601 instant with `Z` or an offset ("2026-11-21T01:02:03.456Z"); None for anything else."""
+    """Milliseconds of an ISO 8601 instant with `Z` or an offset ("2026-11-21T01:02:03.4Z"); None for anything else."""
     if not 17 <= len(text) <= 40 or text[10] not in "Tt ":
         return None
     time, offset_min = _split_offset(text[11:])

@@ -1,0 +1,110 @@
+"""The board as a whole: makes the parts, ties them together, and runs the cells that its model has."""
+
+import asyncio
+import os
+
+from panal.board import clock, link, log, net, outbox, queue, storage, supervisor, wifi
+from panal.cells.devices import device
+
+SNTP_AGAIN_S = 3600
+SNTP_RETRY_S = 30
+ONLINE_LOOK_S = 0.1
+
+
+class Board:
+    """What cells see of the board. `hardware` is the real one or a simulated one; see board/esp32.py for what it has."""
+
+    def __init__(self, hardware, config, flash, echo=None):
+        self.hardware = hardware
+        self.config = config
+        self.clock = clock.Clock(hardware.ticks_ms, hardware.TICKS_PERIOD, hardware.rtc)
+        self.log = log.Log(self.clock, echo)
+        self.storage = storage.Storage(flash)
+        self.boot_count = self._count_boot()
+        self.supervisor = supervisor.Supervisor(hardware, self.clock, self.log, self.storage)
+        pem = _read(flash + "/" + config["ca"]) if config["ca"] else None
+        self.link = link.make(self, pem)
+        self._needs_time = pem is not None
+        self._asked_time = False
+        self.outbox = outbox.Outbox(queue.Queue(self.storage, self.log), self.clock, self.log, self.link)
+        self.device = device.Device(self)
+        self.log.say = self.link.say
+        for name in config["cells"] or hardware.CELLS:
+            self._add_cell(name)
+
+    def _add_cell(self, name):
+        module = __import__("panal.cells.%s.device" % name, None, None, ("make",))
+        cell = module.make(self)
+        self.supervisor.watch(name, cell.run, getattr(cell, "SILENT_MS", None))
+
+    def _count_boot(self):
+        count = int(self.storage.read("boots") or "0") + 1
+        self.storage.write("boots", str(count))
+        return count
+
+    async def run(self):
+        """For ever."""
+        self.log.info("started: %s, boot %d" % (self.hardware.reset_cause(), self.boot_count))
+        watch = self.supervisor.watch
+        watch("wifi", lambda: wifi.keep(self.hardware, self.clock, self.log))
+        watch("time", self._keep_time)
+        watch("link", self.link.run)
+        watch("outbox", self.outbox.run)
+        watch("devices", self.device.run)
+        await self.supervisor.run()
+
+    # what links ask and tell
+
+    async def online(self):
+        """Until there is Wi-Fi, and a clock where one is needed: a certificate cannot be checked without."""
+        while not self.hardware.wifi.is_up() or not (self.clock.is_set() or self._asked_time and not self._needs_time):
+            await asyncio.sleep(ONLINE_LOOK_S)
+
+    async def connect(self, address, tls):
+        return await self.hardware.connect(address[0], address[1], tls, self.config["tls_name"])
+
+    def random(self):
+        """0..1"""
+        return int.from_bytes(os.urandom(2), "big") / 65535
+
+    def hello(self):
+        return self.device.hello()
+
+    def on_up(self):
+        self.log.flush()
+        self.device.on_up()
+        self.outbox.try_now()
+
+    def on_down(self):
+        self.log.info("link down")
+
+    def on_desired(self, document):
+        self.device.on_desired(document)
+
+    def on_command(self, document):
+        self.device.on_command(document)
+
+    def on_interval(self, heartbeat_s):
+        self.device.on_interval(heartbeat_s)
+
+    def on_accepted(self, uid):
+        self.outbox.accepted(uid)
+
+    def desired_version(self):
+        return self.device.desired_version()
+
+    async def _keep_time(self):
+        while True:
+            while not self.hardware.wifi.is_up():
+                await asyncio.sleep(ONLINE_LOOK_S)
+            is_told = await clock.ask(self.clock, self.hardware.open_udp, self.config["ntp"])
+            self._asked_time = True
+            await asyncio.sleep(SNTP_AGAIN_S if is_told else SNTP_RETRY_S)
+
+
+def _read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        raise net.Refused(path + " is missing: it holds the CA that this board trusts")

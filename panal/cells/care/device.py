@@ -1,0 +1,61 @@
+"""What the wearable does: its emergency button, its tilt switch, its LED.
+
+Parts of the hardware: `button.edges()` list of (is_down, ticks in ms of the board's own clock), kept by an interrupt, so
+that no press is lost while the loop is busy; `tilt.is_on()`; `led.on()`, `led.off()`.
+"""
+
+import asyncio
+
+from panal.cells.care import machine
+
+LOOK_S = 0.02
+IDENTIFY_MS = 5000
+
+
+def make(board):
+    return Care(board)
+
+
+class Care:
+    SILENT_MS = 10000  # without a sign of life, before the watchdog is let loose: a TLS handshake blocks for seconds
+
+    def __init__(self, board):
+        self._board = board
+        self._parts = board.hardware.parts
+        self._button = machine.Button()
+        self._tilt = machine.Tilt()
+        self._led = machine.Led()
+        self._is_lit = None
+        self._identify_until_ms = 0
+        board.device.commands["identify"] = self._identify
+
+    async def run(self):
+        while True:
+            self.look(self._board.clock.monotonic_ms())
+            self._board.supervisor.alive("care")
+            await asyncio.sleep(LOOK_S)
+
+    def look(self, now_ms):
+        """One round: what the parts show, and what follows from it."""
+        for is_down, ticks in self._parts["button"].edges():
+            self._button.receive_edge(is_down, self._board.clock.monotonic_at(ticks))
+        self._tilt.receive_level(self._parts["tilt"].is_on(), now_ms)
+        for at_ms in self._button.events():
+            self._board.outbox.raise_event("EMERGENCY_BUTTON", {}, at_ms)
+        for at_ms in self._tilt.events():
+            self._board.outbox.raise_event("TILT", {}, at_ms)
+        self._show(now_ms)
+
+    def _show(self, now_ms):
+        is_lit = self._led.receive_state(
+            self._board.hardware.wifi.is_up(), len(self._board.outbox), now_ms < self._identify_until_ms, now_ms
+        )
+        if is_lit != self._is_lit:
+            self._is_lit = is_lit
+            if is_lit:
+                self._parts["led"].on()
+            else:
+                self._parts["led"].off()
+
+    async def _identify(self, args):
+        self._identify_until_ms = self._board.clock.monotonic_ms() + IDENTIFY_MS

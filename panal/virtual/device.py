@@ -1,0 +1,158 @@
+"""One virtual device: the firmware on simulated hardware, in the MicroPython VM or on CPython.
+
+    micropython -m panal.virtual.device FOLDER [--json] [--no-clock]
+
+FOLDER is its flash with config.json in it. Standard input, one JSON object a line:
+    {"do":"press","part":"button","ms":100} · {"do":"wifi","on":false} · {"do":"battery","value":0.5} · {"do":"tilt","on":true}
+Standard output, one JSON object a line:
+    {"led":"steady|blink_500|blink_200|blink_100"} · {"link":"up|down"} · {"queue":n} · {"log":{"level","message"}} ·
+    {"heap":{"live_bytes":n}}, which is what is alive after a collection, and only in the VM.
+With --json the end of the input is the end of the device, so that it never outlives who started it. Without it, the
+words `press`, `tilt on`, `wifi off`, `battery 0.5` do the same, and what happens is told in plain lines.
+"""
+
+import asyncio
+import gc
+import json
+import sys
+
+from panal.board import config, net
+from panal.board.board import Board
+from panal.virtual import reboot
+from panal.virtual.hardware import Hardware
+
+LOOK_S = 0.1
+HEAP_LOOKS = 300  # how many looks lie between two words about the heap
+FIRST_HEAP_LOOK = 50
+RESTARTED = "--restarted"
+MAC = b"\x02\x00\x00\x00\x00\x01"
+IS_VM = sys.implementation.name == "micropython"
+
+
+class Bench:
+    """What lies around the board: somebody who presses, and somebody who looks."""
+
+    def __init__(self, is_json):
+        self._is_json = is_json
+        self._last = {}
+        self.hardware = None  # the board's, while it has power
+        self.ended = asyncio.Event()
+
+    def tell(self, name, value):
+        if self._last.get(name) == value:
+            return
+        self._last[name] = value
+        self._print({name: value})
+
+    def echo(self, line):
+        self._print({"log": {"level": line["level"], "message": line["message"]}})
+
+    def _print(self, document):
+        if self._is_json:
+            print(json.dumps(document))
+        elif "log" in document:
+            print("%-7s %s" % (document["log"]["level"], document["log"]["message"]))
+        else:
+            for name, value in document.items():
+                print("%-7s %s" % (name, value))
+        if not IS_VM:
+            sys.stdout.flush()
+
+    async def hear(self):
+        """Words on the standard input, until it ends."""
+        lines = await _standard_input()
+        while line := await lines.readline():
+            self._hear(line)
+        if self._is_json:
+            self.ended.set()
+
+    def _hear(self, line):
+        try:
+            said = json.loads(line) if self._is_json else _words(line.decode().split())
+            self._do(said)
+        except (ValueError, KeyError, AttributeError, IndexError, TypeError):
+            self._print({"log": {"level": "warning", "message": "bench: not understood"}})
+
+    def _do(self, said):
+        do, parts = said["do"], self.hardware.parts
+        if do == "press":
+            parts[said.get("part", "button")].press(said.get("ms", 100))
+        elif do == "tilt":
+            parts["tilt"].value = said["on"]
+        elif do == "battery":
+            parts["battery"].value = said["value"]
+        elif do == "wifi":
+            self.hardware.wifi.switch(said["on"])
+        else:
+            raise ValueError
+
+    async def look(self, board):
+        """Tell what can be seen from outside, for ever."""
+        parts = self.hardware.parts
+        looks = 0
+        while True:
+            if "led" in parts:
+                parts["led"].seen = lambda pattern: self.tell("led", pattern)
+                parts["led"].look()
+            self.tell("link", "up" if board.link.is_up else "down")
+            self.tell("queue", len(board.outbox))
+            if IS_VM and looks % HEAP_LOOKS == FIRST_HEAP_LOOK:
+                gc.collect()
+                self.tell("heap", {"live_bytes": gc.mem_alloc()})
+            looks += 1
+            await asyncio.sleep(LOOK_S)
+
+
+def _words(words):
+    """`wifi off` as the JSON says it."""
+    said = {"do": words[0]}
+    if words[0] in ("wifi", "tilt"):
+        said["on"] = {"on": True, "off": False}[words[1]]
+    elif words[0] == "battery":
+        said["value"] = float(words[1])
+    return said
+
+
+async def _standard_input():
+    if IS_VM:
+        return asyncio.StreamReader(sys.stdin.buffer)
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader
+
+
+async def power_on(folder, bench, reset_cause, has_clock):
+    """The board from its start to its restart, which is True, or to the end of the bench."""
+    values = config.load(folder + "/config.json", MAC)
+    hardware = bench.hardware = Hardware(values["model"], values["device_id"], reset_cause, has_clock)
+    board = Board(hardware, values, folder, bench.echo)
+    tasks = [bench.hear(), board.run(), bench.look(board), _end(bench.ended, hardware.restarted)]
+    tasks = [asyncio.create_task(task) for task in tasks]
+    await hardware.restarted.wait()
+    for task in tasks:
+        task.cancel()
+    return not bench.ended.is_set()
+
+
+async def _end(ended, restarted):
+    await ended.wait()
+    restarted.set()
+
+
+def main(arguments):
+    folder = arguments[0]
+    cause = "soft_reset" if RESTARTED in arguments else "pwron_reset"
+    try:
+        restarts = asyncio.run(power_on(folder, Bench("--json" in arguments), cause, "--no-clock" not in arguments))
+    except (config.BadConfig, net.Refused) as error:
+        print("panal virtual: %s" % error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(0)
+    if restarts:
+        vm = [argument[5:] for argument in arguments if argument.startswith("--vm=")]
+        reboot.reboot([argument for argument in arguments if argument != RESTARTED] + [RESTARTED], vm[0] if vm else "")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,45 @@
+"""Starting one virtual device: its flash folder is made ready, then this process becomes the VM."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from panal.virtual import build, reboot
+
+
+class NotReady(Exception):
+    """The device cannot be started; the text says what to do."""
+
+
+def find_vm() -> Path | None:
+    """The 32-bit MicroPython VM that tools/micropython.sh puts into the cache, or None."""
+    program = build.cache_folder() / "micropython" / "micropython"
+    return program if os.access(program, os.X_OK) else None
+
+
+def prepare(folder: Path, config: dict[str, object], ca: Path | None) -> None:
+    """The flash as the factory leaves it; what the board itself has written stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if ca is not None:
+        shutil.copyfile(ca, folder / "ca.pem")
+        config = {**config, "ca": "ca.pem"}
+    draft = folder / "config.json.new"
+    draft.write_text(json.dumps(config), encoding="utf-8")
+    draft.chmod(0o600)  # the token is in it
+    draft.rename(folder / "config.json")
+
+
+def run(folder: Path, vm: str, *options: str) -> NoReturn:
+    """Become the device. `vm`: micropython or cpython. Raises NotReady."""
+    arguments = [str(folder.resolve()), *options]
+    if vm == "cpython":
+        os.execv(sys.executable, [sys.executable, "-m", reboot.MODULE, *arguments])  # noqa: S606
+    program = find_vm()
+    if program is None:
+        raise NotReady("The MicroPython VM is not here. Run tools/micropython.sh once, or add --vm cpython.")
+    os.chdir(build.build())
+    words = [str(program), "-X", reboot.HEAP, "-m", reboot.MODULE, *arguments, f"--vm={program}"]
+    os.execv(program, words)  # noqa: S606
