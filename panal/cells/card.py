@@ -11,7 +11,8 @@ class Entry(NamedTuple):
     label: str
     url: str
     icon: str
-    staff_only: bool = False
+    section: str = ""
+    """"" what people do every day · "account" how an account is run · "staff" for the operator's people only."""
 
 
 class Card(NamedTuple):
@@ -33,6 +34,11 @@ class Card(NamedTuple):
     rest: str = ""
     """A django-ninja router, mounted under /api/v1/manage/."""
     navigation: tuple[Entry, ...] = ()
+    parts: tuple[tuple[str, str], ...] = ()
+    """What this cell adds to pages that are not its own: ("overview" or "device", "module:function").
+    The function takes (request, account or None) or (request, device) and returns `control.page.Part` or None."""
+    words: str = ""
+    """How the audit log is read: "module:WORDS", label and icon by object type and by verb."""
     board: str = ""
     """The module that a board with this cell runs."""
 

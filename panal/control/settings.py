@@ -12,7 +12,7 @@ from panal.control import keyfile
 
 PANAL = panal_settings.load()
 HERE = Path(__file__).parent
-ASSETS = HERE / "static"
+UPLOT = HERE.parents[1] / "node_modules/uplot/dist"
 
 DEBUG = PANAL.debug
 SECRET_KEY = PANAL.secret_key or keyfile.text_of(Path(PANAL.data) / "secret.key")
@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -53,8 +54,10 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "panal.control.refusals.Refusals",
 ]
 ROOT_URLCONF = "panal.control.urls"
+FORM_RENDERER = "panal.control.page.FormRenderer"
 WSGI_APPLICATION = "panal.control.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
@@ -68,6 +71,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "panal.control.navigation.navigation",
             ],
         },
     }
@@ -138,7 +142,8 @@ USE_TZ = True
 TIME_ZONE = PANAL.time_zone
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [ASSETS] if ASSETS.is_dir() else []
+# htmx and its extension come with django_htmx; the plots by `npm ci`
+STATICFILES_DIRS = [("uplot", UPLOT)] if UPLOT.is_dir() else []
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 

@@ -2,7 +2,7 @@
 
 from .actions import audit_entry, record_audit, record_audits
 from .actor import Actor, person, program, system
-from .queries import account_for, account_ids_for, accounts_for, live_token, may, may_mint, require
+from .queries import account_for, account_ids_for, accounts_for, accounts_of_member, live_token, may, may_mint, require
 from .roles import EDIT, HANDLE, MANAGE, MINT, OPERATE, SEE
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "account_for",
     "account_ids_for",
     "accounts_for",
+    "accounts_of_member",
     "audit_entry",
     "live_token",
     "may",

@@ -62,6 +62,11 @@ def accounts_for(user: User, capability: str = SEE) -> QuerySet[Account]:
     return Account.objects.all() if ids is None else Account.objects.filter(id__in=ids)
 
 
+def accounts_of_member(user: User) -> list[Account]:
+    """The accounts a person belongs to: of a member of the staff not every one."""
+    return list(Account.objects.filter(memberships__user=user))
+
+
 def account_for(user: User, account_id: int, capability: str = SEE) -> Account:
     account = Account.objects.filter(id=account_id).first()
     if account is None:

@@ -1,6 +1,6 @@
 """The card of care."""
 
-from panal.cells.card import Card
+from panal.cells.card import Card, Entry
 
 from .messages import KINDS
 
@@ -15,4 +15,10 @@ CARD = Card(
     event_recorder="care.event",
     gateway="panal.cells.care.gateway:HANDLERS",
     rest="panal.cells.care.rest:router",
+    urls="panal.cells.care.urls",
+    navigation=(Entry("Events", "events", "siren"),),
+    parts=(
+        ("overview", "panal.cells.care.views:overview_part"),
+        ("device", "panal.cells.care.views:device_part"),
+    ),
 )

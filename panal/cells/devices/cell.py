@@ -1,6 +1,6 @@
 """The card of devices."""
 
-from panal.cells.card import Card
+from panal.cells.card import Card, Entry
 
 CARD = Card(
     name="devices",
@@ -11,4 +11,15 @@ CARD = Card(
     ),
     gateway="panal.cells.devices.gateway:HANDLERS",
     rest="panal.cells.devices.rest:router",
+    urls="panal.cells.devices.urls",
+    words="panal.cells.devices.words:WORDS",
+    navigation=(
+        Entry("Devices", "devices", "router"),
+        Entry("Sectors", "sectors", "map-pin"),
+        Entry("Groups", "groups", "boxes"),
+    ),
+    parts=(
+        ("overview", "panal.cells.devices.views:fleet_part"),
+        ("overview", "panal.cells.devices.views:attention_part"),
+    ),
 )

@@ -1,11 +1,17 @@
 """Inventory, places, twin, commands, telemetry, log: what is stored about a device."""
 
 import uuid
+from datetime import timedelta
 
+from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .catalog import Model, model_of
+
+LATE_AFTER = 1.5
+"""Heartbeat intervals without a word after which a connected device is late."""
 
 
 class Sector(models.Model):
@@ -109,6 +115,15 @@ class Device(models.Model):
     @property
     def model(self) -> Model:
         return model_of(self.model_code)
+
+    @property
+    def presence(self) -> str:
+        """online, offline, or late: connected, but its sign of life is overdue."""
+        if not self.is_online:
+            return "offline"
+        overdue = timedelta(seconds=LATE_AFTER * (self.heartbeat_s or settings.PANAL.heartbeat_s))
+        is_late = self.last_seen_at is not None and self.last_seen_at < timezone.now() - overdue
+        return "late" if is_late else "online"
 
 
 class Twin(models.Model):

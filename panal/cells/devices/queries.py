@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
-from django.db.models import Count, Model, Prefetch, Q, QuerySet
+from django.db.models import Case, Count, Model, Prefetch, Q, QuerySet, When
 from django.utils import timezone
 
 from panal.cells.accounts.api import EDIT, MANAGE, SEE, account_ids_for, may, may_mint, require
@@ -20,12 +20,12 @@ from panal.protocol import command as wire
 from panal.protocol import keys, twin
 from panal.protocol.errors import BadRequest, NotFound
 
-from .models import OPEN, Command, Device, Group, LogLine, Sector, State, TelemetryPoint, TelemetrySlot, Twin
+from .models import LATE_AFTER, OPEN, Command, Device, Group, LogLine, Sector, State, TelemetryPoint, TelemetrySlot, Twin
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 RESOLUTIONS = {"raw": 0, "5min": 300, "hourly": 3600}
-PRESENCES = ("online", "offline", "never")
+PRESENCES = ("online", "late", "offline", "never")
 MOST_POINTS = 5000
 
 
@@ -45,6 +45,9 @@ class Counts(NamedTuple):
 
     total: int
     online: int
+    """The late ones too."""
+    late: int
+    """Connected, but their sign of life is overdue."""
     offline: int
     never: int
     """Minted and not yet heard of."""
@@ -94,11 +97,23 @@ def filtered(
 def _presence(presence: str) -> Q:
     if presence == "online":
         return Q(is_online=True)
+    if presence == "late":
+        return _late()
     if presence == "offline":
         return Q(is_online=False) & ~Q(state=State.MINTED)
     if presence == "never":
         return Q(state=State.MINTED)
     raise BadRequest("bad_presence", f"one of {', '.join(PRESENCES)}", "presence", PRESENCES)
+
+
+def _late() -> Q:
+    """As Device.presence says it. Few devices have an interval of their own, so their intervals are few."""
+    now = timezone.now()
+    own = Device.objects.exclude(heartbeat_s=None).order_by().values_list("heartbeat_s", flat=True).distinct()
+    late = Q(heartbeat_s=None, last_seen_at__lt=now - timedelta(seconds=LATE_AFTER * settings.PANAL.heartbeat_s))
+    for interval_s in own:
+        late |= Q(heartbeat_s=interval_s, last_seen_at__lt=now - timedelta(seconds=LATE_AFTER * interval_s))
+    return Q(is_online=True) & late
 
 
 def with_places(devices: QuerySet[Device]) -> QuerySet[Device]:
@@ -121,8 +136,22 @@ def counts_for(user: Any, account: int | None = None) -> Counts:
     online = Count("id", filter=Q(is_online=True))
     never = Count("id", filter=Q(state=State.MINTED))
     devices = filtered(devices_for(user), account=account).exclude(state=State.REVOKED).order_by()
-    found = devices.aggregate(total=Count("id"), online=online, never=never)
-    return Counts(found["total"], found["online"], found["total"] - found["online"] - found["never"], found["never"])
+    found = devices.aggregate(total=Count("id"), online=online, late=Count("id", filter=_late()), never=never)
+    offline = found["total"] - found["online"] - found["never"]
+    return Counts(found["total"], found["online"], found["late"], offline, found["never"])
+
+
+def attention_for(user: Any, account: int | None, low_pct: float) -> QuerySet[Device]:
+    """What a person should look at, the worst first: offline, then late, then low on battery."""
+    worst = Case(When(is_online=False, then=0), When(_late(), then=1), default=2)
+    wanted = Q(is_online=False) | _late() | Q(battery_pct__lt=low_pct)
+    alive = filtered(devices_for(user), account=account, state=State.ACTIVATED)
+    return alive.filter(wanted).order_by(worst, "-online_changed_at", "id")
+
+
+def with_online(places: QuerySet[AnyModel]) -> QuerySet[AnyModel]:
+    """Sectors or groups with how many of their devices are online."""
+    return places.annotate(online_count=Count("devices", filter=Q(devices__is_online=True)))
 
 
 def sectors_for(user: Any, account: int | None = None, capability: str = SEE) -> QuerySet[Sector]:
@@ -168,6 +197,11 @@ def command_for(user: Any, command_id: uuid.UUID, capability: str = SEE) -> Comm
 
 def twin_for(user: Any, device_id: str, capability: str = SEE) -> Twin:
     device = device_for(user, device_id, capability)
+    return getattr(device, "twin", None) or Twin(device=device)
+
+
+def twin_of(device: Device) -> Twin:
+    """Of a device that was already read for a person."""
     return getattr(device, "twin", None) or Twin(device=device)
 
 

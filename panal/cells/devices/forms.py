@@ -1,0 +1,97 @@
+"""Forms of devices: labels, widgets and what can be said wrong before anything is done."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from .catalog import MODELS
+from .models import Device, Sector, State
+
+PRESENCE_CHOICES = [("online", _("Online")), ("late", _("Late")), ("offline", _("Offline")), ("never", _("Minted"))]
+STATE_CHOICES = [*PRESENCE_CHOICES, (State.REVOKED.value, _("Revoked"))]
+DEADLINES = [("30", _("30 seconds")), ("300", _("5 minutes")), ("3600", _("1 hour")), ("86400", _("1 day"))]
+LOG_LEVELS = [("", _("Leave as it is")), *((level, level) for level in ("debug", "info", "warning", "error"))]
+MODEL_CODES = [("", ""), *((code, code) for code in MODELS)]
+
+
+class JSONObjectField(forms.JSONField):
+    """A JSON object; anything else is refused."""
+
+    default_error_messages = {"invalid": _("This is not a JSON object."), "no_object": _("This is not a JSON object.")}
+    widget = forms.Textarea({"class": "mono", "rows": 4, "spellcheck": "false", "autocapitalize": "off"})
+
+    def to_python(self, value: Any) -> Any:
+        found = super().to_python(value)
+        if found is not None and not isinstance(found, dict):
+            raise forms.ValidationError(self.error_messages["no_object"])
+        return found
+
+
+class FilterForm(forms.Form):
+    """The list's filters; what cannot be read lets everything through."""
+
+    q = forms.CharField(required=False, max_length=80)
+    state = forms.ChoiceField(required=False, choices=[("", ""), *STATE_CHOICES])
+    sector = forms.RegexField(r"^(none|\d{1,18})$", required=False)
+    group = forms.RegexField(r"^\d{1,18}$", required=False)
+    model = forms.ChoiceField(required=False, choices=MODEL_CODES)
+
+    def chosen(self) -> dict[str, str]:
+        self.is_valid()
+        return {name: self.cleaned_data.get(name, "") for name in self.fields}
+
+
+class DeviceForm(forms.ModelForm):
+    class Meta:
+        model = Device
+        fields = ("name", "sector", "heartbeat_s")
+
+    def __init__(self, *args: Any, sectors: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("Name")
+        self.fields["sector"] = forms.ModelChoiceField(
+            sectors, label=_("Sector"), required=False, empty_label=_("Without a sector"), initial=self.instance.sector
+        )
+        self.fields["heartbeat_s"] = forms.IntegerField(
+            label=_("Sign of life every (seconds)"),
+            required=False,
+            min_value=5,
+            max_value=86400,
+            initial=self.instance.heartbeat_s,
+            help_text=_("Empty takes the server's setting."),
+        )
+
+
+class CommandForm(forms.Form):
+    name = forms.CharField(label=_("Command"), max_length=48, widget=forms.TextInput({"autocapitalize": "off"}))
+    args = JSONObjectField(label=_("Values (JSON)"), required=False)
+    deadline_s = forms.TypedChoiceField(
+        label=_("Deadline"), choices=DEADLINES, initial="30", required=False, coerce=int, empty_value=30
+    )
+
+
+class DesiredForm(forms.Form):
+    heartbeat_s = forms.IntegerField(
+        label=_("Sign of life every (seconds)"), required=False, min_value=5, max_value=86400
+    )
+    log_level = forms.ChoiceField(label=_("Log level"), required=False, choices=LOG_LEVELS)
+    others = JSONObjectField(
+        label=_("Other values (JSON)"), required=False, help_text=_("These are merged; null takes a name out.")
+    )
+
+    def patch(self) -> dict[str, Any]:
+        known = {name: self.cleaned_data[name] for name in ("heartbeat_s", "log_level") if self.cleaned_data[name]}
+        return {**(self.cleaned_data["others"] or {}), **known}
+
+
+class PlaceForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=80)
+
+
+class SectorForm(PlaceForm):
+    parent = forms.ModelChoiceField(Sector.objects.none(), label=_("Inside"), required=False, empty_label=_("Nothing"))
+
+    def __init__(self, *args: Any, sectors: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["parent"].queryset = sectors  # type: ignore[attr-defined]

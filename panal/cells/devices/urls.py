@@ -1,0 +1,23 @@
+"""The pages of devices."""
+
+from django.urls import path
+
+from . import views
+
+urlpatterns = [
+    path("devices/", views.devices, name="devices"),
+    path("devices/bulk/", views.place_devices, name="devices_bulk"),
+    path("devices/<str:device_id>/", views.device, name="device"),
+    path("devices/<str:device_id>/change/", views.change_device, name="device_change"),
+    path("devices/<str:device_id>/desired/", views.change_desired, name="device_desired"),
+    path("devices/<str:device_id>/commands/", views.queue_command, name="command_send"),
+    path("devices/<str:device_id>/rotate/", views.rotate_token, name="device_rotate"),
+    path("devices/<str:device_id>/revoke/", views.revoke_device, name="device_revoke"),
+    path("commands/<uuid:command_id>/cancel/", views.cancel_command, name="command_cancel"),
+    path("sectors/", views.sectors, name="sectors"),
+    path("sectors/<int:place_id>/rename/", views.rename_sector, name="sector_rename"),
+    path("sectors/<int:place_id>/delete/", views.delete_sector, name="sector_delete"),
+    path("groups/", views.groups, name="groups"),
+    path("groups/<int:place_id>/rename/", views.rename_group, name="group_rename"),
+    path("groups/<int:place_id>/delete/", views.delete_group, name="group_delete"),
+]

@@ -1,0 +1,72 @@
+"""How people read what devices say and what is done to them: commands, measurements, the audit log."""
+
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+
+WORDS = {
+    "device": (_("Device"), "router"),
+    "sector": (_("Sector"), "map-pin"),
+    "group": (_("Group"), "boxes"),
+    "device.minted": (_("Device minted"), ""),
+    "device.changed": (_("Device changed"), ""),
+    "device.placed": (_("Device moved"), ""),
+    "device.assigned": (_("Device given to another account"), ""),
+    "device.token_rotated": (_("New device token"), ""),
+    "device.revoked": (_("Device revoked"), ""),
+    "device.keyless_changed": (_("Speaking without a token changed"), ""),
+    "twin.desired_changed": (_("Desired state changed"), ""),
+    "sector.created": (_("Sector created"), ""),
+    "sector.renamed": (_("Sector renamed"), ""),
+    "sector.deleted": (_("Sector deleted"), ""),
+    "group.created": (_("Group created"), ""),
+    "group.renamed": (_("Group renamed"), ""),
+    "group.deleted": (_("Group deleted"), ""),
+    "command.queued": (_("Command sent"), ""),
+    "command.cancelled": (_("Command cancelled"), ""),
+}
+
+
+class Quick(NamedTuple):
+    """A command that every board knows, as a button."""
+
+    name: str
+    label: Any
+    icon: str
+    confirm: Any = ""
+
+
+QUICK = (
+    Quick("ping", _("Check connection"), "radar"),
+    Quick("identify", _("Make it blink"), "lightbulb"),
+    Quick("restart", _("Restart"), "rotate-cw", _("The device is away for some seconds. Events that wait are kept.")),
+)
+COMMANDS = {quick.name: quick.label for quick in QUICK}
+COMMAND_ICONS = {
+    "queued": "clock",
+    "sent": "send",
+    "done": "check",
+    "failed": "x",
+    "rejected": "ban",
+    "expired": "timer-off",
+    "cancelled": "circle-slash",
+}
+
+MEASURES = {
+    "battery_pct": _("Battery"),
+    "rssi_dbm": _("Signal"),
+    "free_heap_bytes": _("Free memory"),
+    "temperature_c": _("Temperature"),
+    "humidity_pct": _("Humidity"),
+    "uptime_s": _("Running for"),
+}
+UNITS = {"pct": "%", "dbm": "dBm", "bytes": "B", "c": "°C", "mv": "mV", "s": "s", "ms": "ms", "g": "g", "deg": "°"}
+"""By the end of a measurement's name: units are in names."""
+
+
+def measure(name: str) -> tuple[str, str]:
+    """Label and unit of a measurement: a word of ours where there is one, else its name without the unit."""
+    stem, _dash, end = name.rpartition("_")
+    unit = UNITS.get(end, "")
+    plain = (stem if unit and stem else name).replace("_", " ").capitalize()
+    return str(MEASURES.get(name, plain)), unit

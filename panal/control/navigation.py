@@ -1,0 +1,59 @@
+"""What stands in the side bar and at the foot of a phone: the cells' own entries, and which account is looked at."""
+
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from panal.cells import cards
+from panal.cells.card import Entry
+
+from . import page
+
+OVERVIEW = Entry("Overview", "overview", "layout-dashboard")
+BENCH = Entry("Bench", "bench", "flask-conical")
+AT_THE_FOOT = 4
+"""Thumbs reach four entries and "More"."""
+
+
+class Line(NamedTuple):
+    label: str
+    href: str
+    icon: str
+    is_here: bool
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """The context of every page. A page without a signed-in person has no navigation."""
+    if not hasattr(request, "user") or not request.user.is_authenticated:
+        return {"theme": "", "nav": {}}
+    lines = {section: _lines(request, section) for section in ("", "account", "staff")}
+    foot = lines[""][:AT_THE_FOOT]
+    return {
+        "theme": request.user.theme,
+        "account": page.account_of(request),
+        "accounts": page.accounts_of(request),
+        "nav": {
+            "daily": lines[""],
+            "account": lines["account"],
+            "staff": lines["staff"] if request.user.is_staff else [],
+            "bottom": foot,
+            "more_is_here": not any(line.is_here for line in foot),
+        },
+    }
+
+
+def _lines(request: HttpRequest, section: str) -> list[Line]:
+    return [_line(request, entry) for entry in _entries(request) if entry.section == section]
+
+
+def _entries(request: HttpRequest) -> list[Entry]:
+    of_cells = [entry for card in cards() for entry in card.navigation]
+    return [OVERVIEW, *of_cells, *([BENCH] if page.has_bench(request) else [])]
+
+
+def _line(request: HttpRequest, entry: Entry) -> Line:
+    href = reverse(entry.url)
+    is_here = request.path == href if href == "/" else request.path.startswith(href)
+    return Line(gettext(entry.label), href, entry.icon, is_here)

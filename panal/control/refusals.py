@@ -1,0 +1,80 @@
+"""What a person reads when something is refused: one sentence per code, and the page it is said on."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from panal.protocol.errors import Forbidden, NotFound, PanalError, Unauthorized, Unavailable
+
+SENTENCES = {
+    "already_member": gettext_lazy("This person is in the account already."),
+    "bad_days": gettext_lazy("Choose how long the token lasts."),
+    "bad_email": gettext_lazy("This is not an email address."),
+    "bad_name": gettext_lazy("Give it a name of at most 80 characters."),
+    "bad_scopes": gettext_lazy("Choose at least one thing that the token may do."),
+    "email_taken": gettext_lazy("Somebody signs in with this email already."),
+    "last_admin": gettext_lazy("Somebody must administer this Panal: make another administrator first."),
+    "last_owner": gettext_lazy("An account keeps at least one owner: make somebody else owner first."),
+    "name_taken": gettext_lazy("Something else here has this name already."),
+    "not_allowed": gettext_lazy("Your role in this account does not allow this."),
+    "revoked": gettext_lazy("This device is revoked."),
+    "no_account": gettext_lazy("Choose an account first."),
+    "bad_place": gettext_lazy("Devices and their sector or group must belong to the same account."),
+    "bad_parent": gettext_lazy("The sector around it must be of the same account."),
+    "bad_args": gettext_lazy("The command does not take these values."),
+    "bad_json": gettext_lazy("This is not a JSON object."),
+    "finished": gettext_lazy("This command has its outcome already."),
+    "too_many_open": gettext_lazy("Too many commands wait for this device: cancel some first."),
+    "too_large": gettext_lazy("This is too large."),
+}
+
+Respond = Callable[[HttpRequest], HttpResponseBase]
+
+
+def sentence(error: PanalError) -> str:
+    if isinstance(error, Unavailable):
+        return _("The server is busy: try again in a moment.")
+    return str(SENTENCES.get(error.code) or _("This was refused (%(code)s).") % {"code": error.code})
+
+
+@contextmanager
+def refusals_on(form: Form) -> Iterator[None]:
+    """What is refused inside the block is said on the form, at its field where it has one."""
+    try:
+        yield
+    except PanalError as error:
+        form.add_error(error.field if error.field in form.fields else None, sentence(error))
+
+
+class Refusals:
+    """Turns what queries and actions refuse into a page: a stranger's object is 404, a missing right 403."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, NotFound | Unauthorized):
+            raise Http404 from None
+        if isinstance(error, Forbidden):
+            raise PermissionDenied from None
+        if isinstance(error, PanalError) and request.method == "POST":
+            messages.error(request, sentence(error))
+            return redirect(_back(request))
+        return None
+
+
+def _back(request: HttpRequest) -> str:
+    before = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(before, {request.get_host()}, require_https=request.is_secure())
+    return before if is_ours else "/"

@@ -1,0 +1,136 @@
+// What the pages do beyond HTML and htmx: dialogs, toasts, copying, bulk selection, the bench's button, the lost connection.
+// Every page works without this file; it only makes it quicker.
+import { drawPlots } from "./plots.js";
+
+const TOAST_MS = 7000;
+const SILENCE_MS = 4000;
+
+const closest = (event, selector) => event.target instanceof Element && event.target.closest(selector);
+
+// Toasts ------------------------------------------------------------------------------------------------
+function showToast({ text, level = "success" }) {
+  const toast = document.createElement("div");
+  toast.className = `toast is-${level}`;
+  toast.dataset.toast = "";
+  toast.append(text);
+  document.getElementById("toasts").append(toast);
+  dismissLater(toast);
+}
+
+function dismissLater(toast) {
+  if (!toast.classList.contains("is-error")) setTimeout(() => toast.remove(), TOAST_MS);
+}
+
+document.querySelectorAll("[data-toast]").forEach(dismissLater);
+document.addEventListener("toast", (event) => showToast(event.detail));
+
+// Dialogs: a link that opens one also works as an address, where the server renders the dialog open --------
+document.addEventListener("click", (event) => {
+  const opener = closest(event, "[data-dialog]");
+  if (opener) {
+    const dialog = document.getElementById(opener.dataset.dialog);
+    if (!dialog) return;
+    event.preventDefault();
+    dialog.close();
+    dialog.showModal();
+  } else if (closest(event, "[data-close-dialog]")) {
+    event.preventDefault();
+    event.target.closest("dialog").close();
+  } else if (event.target instanceof HTMLDialogElement) {
+    event.target.close(); // the backdrop
+  } else if (closest(event, "[data-close-toast]")) {
+    event.target.closest("[data-toast]").remove();
+  }
+  for (const open of document.querySelectorAll("[data-closes-outside][open]")) {
+    if (!open.contains(event.target)) open.open = false;
+  }
+});
+for (const dialog of document.querySelectorAll("dialog[open]")) {
+  dialog.close();
+  dialog.showModal();
+}
+
+// Copying -------------------------------------------------------------------------------------------------
+document.addEventListener("click", async (event) => {
+  const button = closest(event, "[data-copy]");
+  if (!button) return;
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent.trim());
+    showToast({ text: button.dataset.copied });
+  } catch {
+    getSelection().selectAllChildren(source); // plain HTTP has no clipboard: the person copies the selection
+  }
+});
+
+// Bulk selection --------------------------------------------------------------------------------------------
+document.addEventListener("change", (event) => {
+  const all = closest(event, "[data-tick-all]");
+  const form = closest(event, "form[data-bulk]");
+  if (!form) return;
+  const ticks = [...form.querySelectorAll("input[name=device]")];
+  if (all) ticks.forEach((tick) => (tick.checked = all.checked));
+  form.querySelector("[data-count]").textContent = ticks.filter((tick) => tick.checked).length;
+});
+
+// A part is not replaced under somebody's hands ---------------------------------------------------------------
+function isInUse(part) {
+  const active = document.activeElement;
+  const isTyping = part.contains(active) && active.matches("input, select, textarea");
+  return isTyping || part.querySelector("input[name=device]:checked, dialog[open], [data-held]") !== null;
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const part = event.detail.elt;
+  if (part.matches("[data-live]") && (document.hidden || isInUse(part))) event.preventDefault();
+});
+document.addEventListener("htmx:afterSwap", (event) => drawPlots(event.target));
+document.addEventListener("visibilitychange", () => document.hidden || refreshParts());
+
+function refreshParts() {
+  window.htmx?.trigger(document.body, "panal:fresh");
+}
+
+// The connection of the live page -----------------------------------------------------------------------------
+let silence;
+document.addEventListener("htmx:sseError", () => {
+  silence ??= setTimeout(() => (document.getElementById("connection").hidden = false), SILENCE_MS);
+});
+document.addEventListener("htmx:sseOpen", () => {
+  const wasLost = silence !== undefined;
+  clearTimeout(silence);
+  silence = undefined;
+  document.getElementById("connection").hidden = true;
+  if (wasLost) refreshParts(); // what happened meanwhile was not heard
+});
+
+// The bench's button: it is down for as long as the person holds it ---------------------------------------------
+let held;
+document.addEventListener("pointerdown", (event) => {
+  const button = closest(event, "[data-press]:not(:disabled)");
+  if (!button || event.button !== 0) return;
+  held = { button, since: performance.now() };
+  button.dataset.held = "";
+  button.classList.add("is-held");
+});
+for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, letGo);
+
+function letGo() {
+  if (!held) return;
+  const { button, since } = held;
+  held = undefined;
+  delete button.dataset.held;
+  button.classList.remove("is-held");
+  button.form.elements.ms.value = Math.round(Math.max(80, performance.now() - since));
+  button.form.requestSubmit();
+  button.dataset.sent = "";
+}
+
+document.addEventListener("click", (event) => {
+  const button = closest(event, "[data-press]");
+  if (button && "sent" in button.dataset) event.preventDefault(); // the pointer has already sent it; keys have not
+  if (button) delete button.dataset.sent;
+});
+document.addEventListener("contextmenu", (event) => closest(event, "[data-press]") && event.preventDefault());
+
+drawPlots(document);

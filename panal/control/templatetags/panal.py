@@ -1,0 +1,120 @@
+"""Words that templates use: icons, presence, battery, signal, times and addresses that keep their query."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import lucide
+from django import template
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+register = template.Library()
+
+BARS = ((1, 4, -90), (6, 7, -80), (11, 10, -70), (16, 13, -60))
+"""x, height and the dBm from which a bar is lit: the steps that phones use for Wi-Fi."""
+
+
+@register.simple_tag
+def icon(name: str, size: int = 20) -> SafeString:
+    """A lucide icon; it says nothing to a screen reader, the word beside it does."""
+    drawn = lucide._render_icon(str(name), size, **{"aria-hidden": "true", "focusable": "false"})
+    return mark_safe(drawn)  # noqa: S308  drawn from the library's own files
+
+
+@register.inclusion_tag("control/presence.html")
+def presence(word: str) -> dict[str, Any]:
+    return {"presence": word}
+
+
+@register.inclusion_tag("control/battery.html")
+def battery(pct: float | None) -> dict[str, Any]:
+    if pct is None:
+        return {"pct": None}
+    level = "low" if pct < 20 else "mid" if pct < 40 else "high"
+    return {"pct": pct, "level": level, "width": f"{max(1.0, min(pct, 100) * 0.134):.1f}"}
+
+
+@register.inclusion_tag("control/signal.html")
+def signal(dbm: int | None) -> dict[str, Any]:
+    if dbm is None:
+        return {"dbm": None}
+    bars = [{"x": x, "y": 15 - height, "height": height, "is_on": dbm >= least} for x, height, least in BARS]
+    words = (_("None"), _("Weak"), _("Fair"), _("Good"), _("Strong"))
+    return {"dbm": dbm, "bars": bars, "word": words[sum(bar["is_on"] for bar in bars)]}
+
+
+@register.simple_tag
+def when(at: datetime | None) -> SafeString:
+    """How long ago, with the full time in the person's zone behind it."""
+    if at is None:
+        return format_html('<span class="muted">{}</span>', _("never"))
+    local = timezone.localtime(at)
+    full = formats.date_format(local, "DATETIME_FORMAT")
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), full, ago(local))
+
+
+def ago(local: datetime) -> str:
+    seconds = (timezone.now() - local).total_seconds()
+    if -60 < seconds < 60:
+        return _("just now")
+    if 0 < seconds < 3600:
+        minutes = int(seconds // 60)
+        return ngettext("%(n)d min ago", "%(n)d min ago", minutes) % {"n": minutes}
+    if local.date() == timezone.localdate():
+        return formats.time_format(local.time(), "TIME_FORMAT")
+    return formats.date_format(local, "SHORT_DATETIME_FORMAT")
+
+
+@register.simple_tag(takes_context=True)
+def with_query(context: dict[str, Any], **changes: Any) -> str:
+    """This address with some of its query changed; a None takes a name out."""
+    query = context["request"].GET.copy()
+    query.pop("part", None)
+    for name, value in changes.items():
+        query.pop(name, None)
+        if value is not None:
+            query[name] = str(value)
+    return f"?{query.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def live(context: dict[str, Any], part: str, topics: str, every: str = "60s") -> SafeString:
+    """The attributes of an element whose inside is the page's part `part`, fetched again on every one of `topics`."""
+    triggers = ", ".join(f"sse:{topic}" for topic in topics.split())
+    return format_html(
+        'id="{}" hx-get="{}" hx-trigger="{}, panal:fresh from:body, every {}" hx-swap="innerHTML" hx-sync="this:replace" data-live',
+        part,
+        with_query(context, part=part),
+        triggers,
+        every,
+    )
+
+
+@register.filter
+def kind(field: BoundField) -> str:
+    """How a field is laid out."""
+    widget = field.field.widget
+    if isinstance(widget, RadioSelect | CheckboxSelectMultiple):
+        return "choices"
+    return "checkbox" if isinstance(widget, CheckboxInput) else "line"
+
+
+@register.filter
+def initials(user: object) -> str:
+    words = str(user).split("@")[0].replace(".", " ").split()
+    return "".join(word[0] for word in words[:2]).upper()
+
+
+@register.filter
+def json_text(value: Any) -> str:
+    """A value of the twin or of a command as a person reads it."""
+    if value is True or value is False:
+        return _("yes") if value else _("no")
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return "–" if value is None else str(value)

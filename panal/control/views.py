@@ -1,0 +1,83 @@
+"""The pages that belong to no cell: overview, everything else of the menu, the bench."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from panal.cells.accounts import api as accounts
+from panal.cells.devices import api as devices
+from panal.protocol.errors import BadRequest
+
+from . import bench, page
+
+
+@login_required
+def overview(request: HttpRequest) -> HttpResponse:
+    parts = page.parts_of_cells("overview", request, page.account_of(request))
+    wanted = [part for part in parts if part.name == request.GET.get("part")]
+    if wanted:
+        return page.answer_part(request, wanted[0])
+    return render(request, "control/overview.html", {"parts": parts})
+
+
+@login_required
+def more(request: HttpRequest) -> HttpResponse:
+    return render(request, "control/more.html")
+
+
+@login_required
+def bench_page(request: HttpRequest) -> HttpResponse:
+    _require_bench(request)
+    return page.answer(request, "control/bench.html", {"boards": lambda: {"boards": _boards(request)}})
+
+
+@login_required
+@require_POST
+def bench_do(request: HttpRequest, device_id: str) -> HttpResponse:
+    """Form fields: do, and on, ms, value or part as the hub wants them."""
+    _require_bench(request)
+    device = devices.device_for(request.user, device_id, accounts.OPERATE)
+    if not bench.send(device.pk, _message(request)):
+        messages.error(request, _("This board is not on the bench."))
+    return HttpResponse(status=204) if request.htmx else redirect("bench")  # type: ignore[attr-defined]
+
+
+def _require_bench(request: HttpRequest) -> None:
+    if not page.has_bench(request):
+        raise Http404
+
+
+def _boards(request: HttpRequest) -> list[dict[str, Any]]:
+    """Only what this person may see, in the order of the names."""
+    states = bench.states()
+    known = devices.devices_for(request.user).filter(pk__in=states)
+    return [_board(device, states[device.pk]) for device in known]
+
+
+def _board(device: Any, state: dict[str, Any]) -> dict[str, Any]:
+    battery = state.get("battery")
+    return {**state, "device": device, "battery_pct": None if battery is None else 100 * battery}
+
+
+def _message(request: HttpRequest) -> dict[str, Any]:
+    form = request.POST
+    match form.get("do"):
+        case "press":
+            return {"do": "press", "part": "button", "ms": _number(form.get("ms", "100"), 20, 60000)}
+        case "wifi" | "power" | "tilt" as what:
+            return {"do": what, "on": form.get("on") == "1"}
+        case "battery":
+            return {"do": "battery", "value": _number(form.get("value", ""), 0, 100) / 100}
+    raise BadRequest("bad_args")
+
+
+def _number(text: str, least: int, most: int) -> int:
+    try:
+        return max(least, min(most, int(text)))
+    except ValueError:
+        raise BadRequest("bad_args") from None
