@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from panal.cells.accounts.api import SEE, account_ids_for, require
+from panal.cells.accounts.api import SEE, account_ids_for, may, require
 from panal.protocol.errors import BadRequest, NotFound
 
 from .messages import KINDS
@@ -19,6 +19,7 @@ def events_for(
     device_id: str = "",
     account: int | None = None,
     kind: str = "",
+    search: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> QuerySet[Event]:
@@ -30,6 +31,7 @@ def events_for(
     wanted &= Q(device_id=device_id) if device_id else Q()
     wanted &= Q(account_id=account) if account is not None else Q()
     wanted &= Q(kind=kind) if kind else Q()
+    wanted &= Q(device__name__icontains=search) | Q(device_id__icontains=search) if search else Q()
     wanted &= Q(received_at__gte=since) if since else Q()
     wanted &= Q(received_at__lt=until) if until else Q()
     found = Event.objects.filter(wanted).select_related("device", "device__sector", "account")
@@ -48,3 +50,8 @@ def event_for(user: Any, event_id: uuid.UUID, capability: str = SEE) -> Event:
 def samples_for(user: Any, event_id: uuid.UUID) -> Samples | None:
     """The acceleration around an event, where the board sent it."""
     return Samples.objects.filter(event=event_for(user, event_id)).first()
+
+
+def may_see_device(user: Any, event: Event) -> bool:
+    """The device may have another owner since."""
+    return may(user, event.device.account_id, SEE)

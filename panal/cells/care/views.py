@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from panal.control import page
 
 from . import queries
-from .models import Event, Kind, Samples
+from .models import Kind, Samples
 
 SHOWN_ON_DEVICE = 6
 SHOWN_ON_OVERVIEW = 8
@@ -27,15 +27,16 @@ def events(request: HttpRequest) -> HttpResponse:
 
 def _list(request: HttpRequest, filters: dict[str, str]) -> dict[str, Any]:
     account = page.account_of(request)
-    found = queries.events_for(request.user, account.pk if account else None)
-    found = queries.filtered(found, search=filters["q"], kind=filters["kind"])
+    found = queries.events_for(
+        request.user, account=account.pk if account else None, search=filters["q"], kind=filters["kind"]
+    )
     return {"events": page.paginated(request, found)}
 
 
 @login_required
 def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
     shown = queries.event_for(request.user, event_id)
-    samples = queries.samples_for(request.user, shown)
+    samples = queries.samples_for(request.user, shown.pk)
     context = {
         "event": shown,
         "samples": samples,
@@ -72,6 +73,6 @@ def device_part(request: HttpRequest, device: Any) -> page.Part | None:
 
 def overview_part(request: HttpRequest, account: Any) -> page.Part:
     """What happened."""
-    rows = queries.events_for(request.user, account.pk if account else None)[:SHOWN_ON_OVERVIEW]
-    return page.Part("events", "care/overview/events.html", {"events": list[Event](rows)}, "care", _("What happened"))
+    rows = queries.events_for(request.user, account=account.pk if account else None)[:SHOWN_ON_OVERVIEW]
+    return page.Part("events", "care/overview/events.html", {"events": list(rows)}, "care", _("What happened"))
 
