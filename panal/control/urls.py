@@ -1,11 +1,13 @@
 """Every address of the control plane: sign-in, the cells' pages, REST."""
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.i18n import set_language
 
 from panal.cells import cards
 
 from . import views
+from .api import api
+from .rest import nothing_here
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.overview, name="overview"),
@@ -15,4 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("language/", set_language, name="set_language"),
     path("accounts/", include("allauth.urls")),
     *(path("", include(card.urls)) for card in cards() if card.urls),
+    path("api/", api.urls),
+    re_path("^api/", nothing_here),
 ]

@@ -1,6 +1,6 @@
 """What other cells may use of accounts."""
 
-from .actions import audit_entry, record_audit, record_audits
+from .actions import audit_entry, note_token_use, record_audit, record_audits
 from .actor import Actor, person, program, system
 from .queries import account_for, account_ids_for, accounts_for, accounts_of_member, live_token, may, may_mint, require
 from .roles import EDIT, HANDLE, MANAGE, MINT, OPERATE, SEE
@@ -21,6 +21,7 @@ __all__ = [
     "live_token",
     "may",
     "may_mint",
+    "note_token_use",
     "person",
     "program",
     "record_audit",

@@ -18,7 +18,7 @@ from panal.control.instants import milliseconds
 from panal.gateway.store import Desired, Identity, OpenCommand
 from panal.protocol import command as wire
 from panal.protocol import keys, twin
-from panal.protocol.errors import BadRequest, NotFound
+from panal.protocol.errors import BadRequest, Forbidden, NotFound
 
 from .models import LATE_AFTER, OPEN, Command, Device, Group, LogLine, Sector, State, TelemetryPoint, TelemetrySlot, Twin
 
@@ -130,6 +130,17 @@ def device_for(user: Any, device_id: str, capability: str = SEE) -> Device:
         return device
     require(user, device.account_id, capability)
     return device
+
+
+def chosen_for(user: Any, device_ids: Iterable[str], capability: str = SEE) -> list[Device]:
+    """Several at once. Raises NotFound where one is a stranger's, Forbidden where the role is not enough for one."""
+    wanted = set(device_ids)
+    found = list(devices_for(user, capability).filter(id__in=wanted))
+    if len(found) == len(wanted):
+        return found
+    if devices_for(user).filter(id__in=wanted).count() < len(wanted):
+        raise NotFound("not_found")
+    raise Forbidden("not_allowed", f"your role does not allow this ({capability})")
 
 
 def counts_for(user: Any, account: int | None = None) -> Counts:
