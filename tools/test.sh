@@ -6,9 +6,9 @@ pytest=.venv/bin/pytest
 code=0
 
 echo "tests on SQLite"
-$pytest -n 2 --dist loadgroup -m "not serial" "$@" || code=1
+$pytest -n 2 --dist loadfile -m "not serial" "$@" || code=1
 echo "tests that need the machine to themselves"
 $pytest -m serial "$@" || { found=$?; [ $found -eq 5 ] || code=1; }
 echo "tests of the database on PostgreSQL"
-PANAL_TEST_DB=postgres $pytest -n 2 --dist loadgroup panal tests/conversations "$@" || code=1
+PANAL_TEST_DB=postgres $pytest -n 2 --dist loadfile panal tests/conversations "$@" || code=1
 exit $code

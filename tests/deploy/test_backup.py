@@ -1,0 +1,115 @@
+"""deploy/backup.py on a folder that is being written, and back."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).parents[2] / "deploy" / "backup.py"
+
+
+def run(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | environment
+    return subprocess.run([sys.executable, PROGRAM, *map(str, words)], capture_output=True, text=True, env=clean)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    (folder / "tls").mkdir(parents=True)
+    (folder / "nats").mkdir()
+    for name in ("vault.key", "secret.key", "tls/ca.key"):
+        (folder / name).write_text(f"content of {name}")
+        (folder / name).chmod(0o600)
+    with closing(sqlite3.connect(folder / "panal.sqlite3")) as database, database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE pair (one INTEGER, other INTEGER)")
+    return folder
+
+
+def write_pairs(path: Path, stop: threading.Event) -> None:
+    """Two rows in each transaction: a torn copy has an odd number of them."""
+    with closing(sqlite3.connect(path, timeout=10)) as database:
+        number = 0
+        while not stop.is_set():
+            with database:
+                database.execute("INSERT INTO pair VALUES (?, 0)", (number,))
+                database.execute("INSERT INTO pair VALUES (?, 1)", (number,))
+            number += 1
+
+
+def test_a_backup_taken_while_it_is_written_is_whole(data: Path, tmp_path: Path) -> None:
+    stop = threading.Event()
+    writer = threading.Thread(target=write_pairs, args=(data / "panal.sqlite3", stop))
+    writer.start()
+    try:
+        done = run("backup", data, tmp_path / "b.tar.gz")
+    finally:
+        stop.set()
+        writer.join()
+    assert done.returncode == 0, done.stderr
+    assert run("restore", tmp_path / "b.tar.gz", tmp_path / "new").returncode == 0
+    with closing(sqlite3.connect(tmp_path / "new" / "panal.sqlite3")) as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        sides = copy.execute("SELECT sum(other = 0), sum(other = 1) FROM pair").fetchone()
+    assert sides[0] == sides[1]
+
+
+def test_keys_come_back_with_their_modes(data: Path, tmp_path: Path) -> None:
+    run("backup", data, tmp_path / "b.tar.gz")
+    run("restore", tmp_path / "b.tar.gz", tmp_path / "new")
+    assert (tmp_path / "new" / "vault.key").read_text() == "content of vault.key"
+    private = [tmp_path / "new" / name for name in ("vault.key", "tls/ca.key", "panal.sqlite3")]
+    assert [path.stat().st_mode & 0o077 for path in [*private, tmp_path / "new"]] == [0, 0, 0, 0]
+
+
+def test_the_file_is_for_its_owner_only_and_leaves_the_brokers_store_out(data: Path, tmp_path: Path) -> None:
+    run("backup", data, tmp_path / "b.tar.gz")
+    assert (tmp_path / "b.tar.gz").stat().st_mode & 0o777 == 0o600
+    listed = run("list", tmp_path / "b.tar.gz").stdout.splitlines()
+    assert "panal.sqlite3" in listed
+    assert not [name for name in listed if name.startswith(("nats", "panal.sqlite3-"))]
+
+
+def test_restore_never_overwrites(data: Path, tmp_path: Path) -> None:
+    run("backup", data, tmp_path / "b.tar.gz")
+    done = run("restore", tmp_path / "b.tar.gz", data)
+    assert done.returncode == 1
+    assert "exists" in done.stderr
+
+
+def test_a_damaged_database_makes_no_backup(data: Path, tmp_path: Path) -> None:
+    for side in ("", "-wal", "-shm"):
+        (data / f"panal.sqlite3{side}").unlink(missing_ok=True)
+    (data / "panal.sqlite3").write_bytes(b"no database at all " * 400)
+    assert run("backup", data, tmp_path / "b.tar.gz").returncode != 0
+    assert not (tmp_path / "b.tar.gz").exists()
+
+
+def test_an_archive_with_a_path_that_leads_out_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "evil").write_text("x")
+    with tarfile.open(tmp_path / "b.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "evil", "../outside")
+    assert run("restore", tmp_path / "b.tar.gz", tmp_path / "folder" / "new").returncode != 0
+    assert not (tmp_path / "folder" / "outside").exists()
+
+
+def test_postgresql_is_dumped_and_the_next_step_is_said(data: Path, tmp_path: Path) -> None:
+    """Not with a real pg_dump, which no wheel ships: what it is asked, and that its file travels."""
+    program = tmp_path / "bin" / "pg_dump"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nfor a; do case $a in --file=*) echo "$@" > "${a#--file=}";; esac; done\n')
+    program.chmod(0o755)
+    url = "postgres://panal@127.0.0.1/panal"
+    path = f"{program.parent}:{os.environ['PATH']}"
+    done = run("backup", data, tmp_path / "b.tar.gz", DATABASE_URL=url, PATH=path)
+    assert done.returncode == 0, done.stderr
+    said = run("restore", tmp_path / "b.tar.gz", tmp_path / "new").stdout
+    assert "pg_restore" in said
+    assert url in (tmp_path / "new" / "database.pgdump").read_text()

@@ -1,0 +1,228 @@
+"""Panal behind Debian's nginx with the very configuration that deploy/nginx ships; only ports and paths differ."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from panal import certificates
+from tests.running import Panal
+
+ROOT = Path(__file__).parents[2]
+EMAIL, PASSWORD = "ana@example.org", "una clave larga 1"
+ELSEWHERE = "127.0.0.9"  # still this machine, but recognisably not the proxy
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        return int(listener.getsockname()[1])
+
+
+class Proxy:
+    """nginx with a folder of its own, on loopback only."""
+
+    def __init__(self, folder: Path, panal_port: int, port: int) -> None:
+        self.folder, self.port = folder, port
+        certificates.ensure(folder / "tls", {"localhost", "127.0.0.1"}, datetime.now(UTC))
+        self.files = certificates.files_in(folder / "tls")
+        (folder / "nginx.conf").write_text(self.configuration(panal_port))
+
+    def configuration(self, panal_port: int) -> str:
+        shipped = (ROOT / "deploy/nginx/panal.conf").read_text()
+        changes = {
+            "server 127.0.0.1:6971;": f"server 127.0.0.1:{panal_port};",
+            "listen 443 ssl http2;": f"listen 127.0.0.1:{self.port} ssl http2;",
+            "    listen [::]:443 ssl http2;\n": "",
+            "/etc/letsencrypt/live/panal.example.org/fullchain.pem": str(self.files.certificate),
+            "/etc/letsencrypt/live/panal.example.org/privkey.pem": str(self.files.key),
+            "panal.example.org": "localhost",
+        }
+        for before, after in changes.items():
+            assert before in shipped, before
+            shipped = shipped.replace(before, after)
+        temporary = "".join(
+            f"{kind}_temp_path {self.folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        user = "user root root;" if os.geteuid() == 0 else ""  # else its worker may not enter the test's folder
+        return (
+            f"{user} daemon off; worker_processes 1; pid {self.folder}/pid; error_log {self.folder}/error.log;\n"
+            f"events {{ worker_connections 256; }}\nhttp {{\naccess_log off;\n{temporary}{shipped}\n}}\n"
+        )
+
+    def __enter__(self) -> "Proxy":
+        program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+        assert program, "nginx is missing: apt-get install nginx-light"
+        errors = f"error_log {self.folder}/error.log;"
+        self.process = subprocess.Popen([program, "-c", str(self.folder / "nginx.conf"), "-g", errors])
+        for _ in range(100):
+            if self.process.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                self.process.poll()
+                time.sleep(0.05)
+        raise AssertionError((self.folder / "error.log").read_text())
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+class Stack:
+    def __init__(self, panal: Panal, proxy: Proxy) -> None:
+        self.panal, self.proxy = panal, proxy
+        self.url = f"https://localhost:{proxy.port}"
+        self.device = panal.mint("wearable-1", 1, "--account", "Casa")[0]
+
+    def device_headers(self) -> dict[str, str]:
+        return {"X-Device-Id": self.device["device_id"], "X-Device-Key": self.device["token"]}
+
+    def session(self, source: str = "127.0.0.1") -> requests.Session:
+        """A browser that trusts the authority and calls from `source`."""
+        found = requests.Session()
+        found.trust_env = False
+        found.verify = str(self.proxy.files.authority)
+        found.mount("https://", From(source))
+        found.mount("http://", From(source))
+        return found
+
+    def signed_in(self, source: str = "127.0.0.1") -> requests.Session:
+        browser = self.session(source)
+        page = browser.get(f"{self.url}/accounts/login/", timeout=10)
+        form = {"login": EMAIL, "password": PASSWORD, "csrfmiddlewaretoken": csrf_in(page.text)}
+        headers = {"Referer": page.url, "Origin": self.url}
+        done = browser.post(page.url, data=form, headers=headers, timeout=10, allow_redirects=False)
+        assert done.status_code == 302, done.text[:2000]
+        return browser
+
+
+class From(HTTPAdapter):
+    def __init__(self, source: str) -> None:
+        self.source = source
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, source_address=(self.source, 0), **options)
+
+
+def csrf_in(text: str) -> str:
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', text)
+    assert found, text[:500]
+    return found[1]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    port = free_port()
+    folder = tmp_path_factory.mktemp("stack")
+    settings = {"PANAL_PUBLIC_URL": f"https://localhost:{port}", "PANAL_TRUSTED_PROXIES": "127.0.0.1"}
+    with Panal(folder / "data", **settings) as panal:
+        panal.user(EMAIL, password=PASSWORD)
+        (folder / "proxy").mkdir()
+        with Proxy(folder / "proxy", panal.ports["http"], port) as proxy:
+            yield Stack(panal, proxy)
+
+
+def test_a_person_signs_in_through_the_proxy(stack: Stack) -> None:
+    browser = stack.signed_in()
+    page = browser.get(f"{stack.url}/devices/", timeout=10)
+    assert page.status_code == 200
+    assert stack.device["device_id"] in page.text
+
+
+def test_session_cookies_are_secure_behind_https(stack: Stack) -> None:
+    assert all(cookie.secure for cookie in stack.signed_in().cookies)
+
+
+def test_another_authority_is_not_trusted(stack: Stack, tmp_path: Path) -> None:
+    certificates.ensure(tmp_path / "other", {"localhost"}, datetime.now(UTC))
+    browser = stack.session()
+    browser.verify = str(tmp_path / "other" / "ca.pem")
+    with pytest.raises(requests.exceptions.SSLError):
+        browser.get(stack.url, timeout=10)
+
+
+def test_live_updates_come_at_once_and_are_not_buffered(stack: Stack) -> None:
+    with stack.signed_in().get(f"{stack.url}/live", stream=True, timeout=(5, 5)) as live:
+        assert live.headers["content-type"].startswith("text/event-stream")
+        lines = live.iter_lines(chunk_size=1)
+        assert next(lines) == b": hello"
+        beat = stack.session().post(
+            f"{stack.url}/api/v1/devices/heartbeat", json={"battery": 0.5}, headers=stack.device_headers(), timeout=10
+        )
+        assert beat.status_code == 200, beat.text
+        begun = time.monotonic()
+        assert b"event: devices" in lines
+        assert time.monotonic() - begun < 3
+
+
+def test_a_board_long_polls_through_the_proxy(stack: Stack) -> None:
+    begun = time.monotonic()
+    path = f"{stack.url}/api/v1/devices/{stack.device['device_id']}/commands?waitS=1"
+    found = stack.session().get(path, headers=stack.device_headers(), timeout=10)
+    assert (found.status_code, found.json()) == (200, [])
+    assert time.monotonic() - begun >= 0.9
+
+
+def test_a_body_beyond_the_bound_is_refused(stack: Stack) -> None:
+    body = json.dumps({"message": "x" * 70_000})
+    headers = {**stack.device_headers(), "Content-Type": "application/json"}
+    found = stack.session().post(f"{stack.url}/api/v1/devices/heartbeat", data=body, headers=headers, timeout=10)
+    assert found.status_code == 413
+
+
+def addresses_in_audit(browser: requests.Session, url: str) -> set[str]:
+    rows = browser.get(f"{url}/audit.csv", timeout=10).text.splitlines()
+    column = rows[0].lstrip("\ufeff").split(",").index("address")
+    return {row.split(",")[column] for row in rows[1:]}
+
+
+def test_the_audit_log_has_the_persons_address_and_not_what_they_claim(stack: Stack) -> None:
+    browser = stack.signed_in(ELSEWHERE)
+    page = browser.get(f"{stack.url}/sectors/", timeout=10)
+    form = {"name": "Terraza", "csrfmiddlewaretoken": csrf_in(page.text)}
+    headers = {"Referer": page.url, "Origin": stack.url, "X-Forwarded-For": "203.0.113.66"}
+    assert browser.post(page.url, data=form, headers=headers, timeout=10).status_code == 200
+    found = addresses_in_audit(browser, stack.url)
+    assert ELSEWHERE in found
+    assert "203.0.113.66" not in found
+
+
+CLAIM = {"X-Forwarded-For": "203.0.113.66"}  # a public address: refused without TLS
+
+
+def beat(url: str, panal_headers: dict[str, str]) -> requests.Response:
+    return requests.post(f"{url}/api/v1/devices/heartbeat", json={}, headers=panal_headers, timeout=10)
+
+
+def test_forwarded_headers_of_the_trusted_proxy_count(stack: Stack) -> None:
+    found = beat(stack.panal.url, {**stack.device_headers(), **CLAIM})
+    assert (found.status_code, found.json()["error"]["code"]) == (503, "tls_required")
+    with_tls = {**stack.device_headers(), **CLAIM, "X-Forwarded-Proto": "https"}
+    assert beat(stack.panal.url, with_tls).status_code == 200
+
+
+def test_forwarded_headers_of_anybody_else_do_not_count(stack: Stack) -> None:
+    stranger = stack.session(ELSEWHERE)
+    headers = {**stack.device_headers(), **CLAIM}
+    found = stranger.post(f"{stack.panal.url}/api/v1/devices/heartbeat", json={}, headers=headers, timeout=10)
+    assert found.status_code == 200, "the claimed public address was believed"
+
+
+def test_metrics_are_for_this_machine_only(stack: Stack) -> None:
+    assert stack.session().get(f"{stack.url}/metrics", timeout=10).status_code == 200
+    assert stack.session(ELSEWHERE).get(f"{stack.url}/metrics", timeout=10).status_code == 403
