@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
@@ -149,14 +150,14 @@ class Often(BaseThrottle):
 
     def __init__(self, per_minute: int = PER_MINUTE, clock: Callable[[], float] = time.monotonic) -> None:
         self.per_minute = per_minute
-        self._clock = clock
+        self.clock = clock
         self._lock = threading.Lock()
         self._minute = -1
         self._counts: dict[str, int] = {}
 
     def allow_request(self, request: HttpRequest) -> bool:
         caller = actor_of(request).text
-        minute = int(self._clock() // 60)
+        minute = int(self.clock() // 60)
         with self._lock:
             if minute != self._minute:
                 self._minute, self._counts = minute, {}
@@ -164,7 +165,10 @@ class Often(BaseThrottle):
             return self._counts[caller] <= self.per_minute
 
     def wait(self) -> float:
-        return 60.0 - self._clock() % 60
+        return 60.0 - self.clock() % 60
+
+
+OFTEN = Often()
 
 
 # in and out
@@ -192,7 +196,7 @@ def new_api() -> NinjaAPI:
         version="1",
         description=__doc__,
         auth=[Program(), Browser()],
-        throttle=[Often()],
+        throttle=[OFTEN],
         parser=Bounded(),
         docs_url="/docs",
         openapi_url="/openapi.json",
@@ -229,7 +233,7 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 
 def _throttled(request: HttpRequest, error: Throttled) -> HttpResponse:
-    return refusal(429, "too_often", f"at most {PER_MINUTE} requests a minute")
+    return refusal(429, "too_often", f"at most {OFTEN.per_minute} requests a minute")
 
 
 def _unknown_caller(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
@@ -237,12 +241,18 @@ def _unknown_caller(request: HttpRequest, error: AuthenticationError) -> HttpRes
 
 
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, errors.PanalError):  # what the parser refused
+        return _panal_error(request, error.__cause__)
     code = {400: "bad_request", 403: "bad_csrf"}.get(error.status_code, "refused")
     return refusal(error.status_code, code, str(error))
 
 
 def _not_found(request: HttpRequest, error: Exception) -> HttpResponse:
     return refusal(404, "not_found", "there is nothing here that you may see")
+
+
+def _too_big(request: HttpRequest, error: Exception) -> HttpResponse:
+    return refusal(413, "too_large", "the body is too large")
 
 
 def _our_mistake(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -257,6 +267,7 @@ HANDLERS: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
     AuthenticationError: _unknown_caller,
     HttpError: _http_error,
     Http404: _not_found,
+    RequestDataTooBig: _too_big,
     Exception: _our_mistake,
 }
 

@@ -77,7 +77,7 @@ class DeviceOut(Schema):
 
 class DeviceFilters(Schema):
     search: Annotated[str, Field(max_length=80)] = ""
-    presence: Literal["", "online", "offline", "never"] = ""
+    presence: Literal["", "online", "late", "offline", "never"] = ""
     state: Literal["", "minted", "activated", "revoked"] = ""
     model: Annotated[str, Field(max_length=32)] = ""
     sector: Id | None = None
