@@ -68,27 +68,30 @@ def _household(folder: Path) -> dict[str, Any]:
 
 def _make_household() -> dict[str, Any]:
     from panal.cells.accounts import actions as accounts
-    from panal.cells.accounts.actor import system as by
+    from panal.cells.accounts.actor import system
+
+    actor = system("panal demo")
+    password = secrets.token_urlsafe(9)
+    account = accounts.create_account(name=HOUSEHOLD, actor=actor)
+    for email, role in PEOPLE:
+        accounts.create_user(email=email, password=password, actor=actor)
+        accounts.add_member(account=account, email=email, role=role, actor=actor)
+    return {"password": password, "boards": _mint_wearables(account.pk, actor)}
+
+
+def _mint_wearables(account_id: int, actor: Any) -> list[dict[str, Any]]:
     from panal.cells.devices import actions as devices
     from panal.cells.devices.models import Device
 
-    system = by("panal demo")
-    password = secrets.token_urlsafe(9)
-    account = accounts.create_account(name=HOUSEHOLD, actor=system)
-    for email, role in PEOPLE:
-        accounts.create_user(email=email, password=password, actor=system)
-        accounts.add_member(account=account, email=email, role=role, actor=system)
-    minted = devices.mint_devices(model="wearable-1", count=len(WEARABLES), account_id=account.pk, actor=system)
     boards = []
+    minted = devices.mint_devices(model="wearable-1", count=len(WEARABLES), account_id=account_id, actor=actor)
     for secret, (name, transport, place) in zip(minted, WEARABLES, strict=True):
-        sector = devices.create_sector(account_id=account.pk, name=place, actor=system)
-        device = Device.objects.get(id=secret.device_id)
-        devices.change_device(device=device, name=name, sector=sector, actor=system)
-        boards.append(
-            {"device_id": secret.device_id, "token": secret.token, "model": "wearable-1"}
-            | {"account_id": account.pk, "transport": transport}
-        )
-    return {"password": password, "boards": boards}
+        sector = devices.create_sector(account_id=account_id, name=place, actor=actor)
+        device = Device.objects.get(pk=secret.device_id)
+        devices.change_device(device=device, name=name, sector=sector, actor=actor)
+        board = {"device_id": secret.device_id, "token": secret.token, "model": "wearable-1"}
+        boards.append(board | {"account_id": account_id, "transport": transport})
+    return boards
 
 
 def _vm_or_sentence() -> str:
