@@ -57,29 +57,26 @@ class Proxy:
         )
         user = "user root root;" if os.geteuid() == 0 else ""  # else its worker may not enter the test's folder
         return (
-            f"{user} daemon off; worker_processes 1; pid {self.folder}/pid; error_log {self.folder}/error.log;\n"
+            f"{user} daemon off; worker_processes 1; pid {self.folder}/pid; error_log stderr notice;\n"
             f"events {{ worker_connections 256; }}\nhttp {{\naccess_log off;\n{temporary}{shipped}\n}}\n"
         )
 
     def __enter__(self) -> "Proxy":
         program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
         assert program, "nginx is missing: apt-get install nginx-light"
-        errors = f"error_log {self.folder}/error.log;"
-        self.process = subprocess.Popen([program, "-c", str(self.folder / "nginx.conf"), "-g", errors])
-        for _ in range(100):
-            if self.process.poll() is not None:
-                break
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+        command = [program, "-c", str(self.folder / "nginx.conf"), "-g", "error_log stderr notice;"]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert self.process.stderr
+        said = ""
+        for line in self.process.stderr:  # it says so once its sockets are open
+            said += line
+            if "start worker process" in line:
                 return self
-            except OSError:
-                self.process.poll()
-                time.sleep(0.05)
-        raise AssertionError((self.folder / "error.log").read_text())
+        raise AssertionError(said)
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(20)
+        self.process.communicate(timeout=20)
 
 
 class Stack:
