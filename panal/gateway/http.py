@@ -29,6 +29,9 @@ from .store import Identity
 logger = logging.getLogger(__name__)
 
 READ_S = 30
+# A body beyond its bound is still taken, and thrown away, up to here: an answer to a peer that is still sending is lost
+# in the reset of its connection, or becomes a 502 at a proxy, and a board would then send the same body for ever.
+DRAIN_BYTES = 2 * 1024 * 1024
 MAX_TOKEN = 256
 MAX_ID = 64
 
@@ -109,6 +112,7 @@ class DeviceApi(BaseRoute):
 
     def __init__(self, context: Context, paths: Sequence[Path]) -> None:
         self.context = context
+        self._patience = Patience()
         self._exact: dict[str, Path] = {}
         self._with_id: dict[tuple[str, str], Path] = {}
         for path in paths:
@@ -180,9 +184,9 @@ class DeviceApi(BaseRoute):
             return None
         if path.body == "object" and not _is_json(heads.content_type):
             raise UnsupportedType("not_json_type", "Content-Type must be application/json")
-        if heads.content_length and int(heads.content_length) > path.max_bytes:
+        if heads.content_length and int(heads.content_length) > DRAIN_BYTES:
             raise too_large(path.max_bytes)
-        data = await read(receive, path.max_bytes)
+        data = await self._patience.read(receive, path.max_bytes)
         return json_body.decode_object(data, path.max_bytes) if path.body == "object" else _text(data)
 
     async def _caller(self, path: Path, heads: Heads, body: Any, path_id: str, address: str) -> Identity:
@@ -270,23 +274,53 @@ def _base64(text: str) -> str:
 
 
 async def read(receive: Receive, most: int) -> bytes:
-    """The whole body. Raises TooLarge as soon as it is, and Unavailable when it does not come."""
-    try:
-        async with asyncio.timeout(READ_S):
-            message = await receive()
-            data: bytes = message.get("body", b"")
-            while message.get("more_body"):
-                if len(data) > most:
-                    break
-                message = await receive()
-                data += message.get("body", b"")
-    except TimeoutError:
-        raise Unavailable("too_slow", "the body did not arrive in time") from None
+    """The whole body. Raises TooLarge, where it can after the body has come: see DRAIN_BYTES."""
+    message = await receive()
+    data: bytes = message.get("body", b"")
+    size = len(data)
+    while message.get("more_body") and size <= DRAIN_BYTES:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size <= most:
+            data += message.get("body", b"")
     if message["type"] == "http.disconnect":
         raise Unavailable("gone", "the caller has gone")
-    if len(data) > most:
+    if size > most:
         raise too_large(most)
     return data
+
+
+class Patience:
+    """Time limits for bodies on their way, looked at together now and then: a timer for each would cost every request."""
+
+    def __init__(self, limit_s: float = READ_S) -> None:
+        self._limit_s = limit_s
+        self._since: dict[asyncio.Task[Any], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def read(self, receive: Receive, most: int) -> bytes:
+        """As `read`. Raises Unavailable when the body does not come in time."""
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+        began = self._since[task] = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_later(self._limit_s / 4, self._look, loop)
+        try:
+            return await read(receive, most)
+        except asyncio.CancelledError:
+            if loop.time() - began < self._limit_s:
+                raise
+            task.uncancel()
+            raise Unavailable("too_slow", "the body did not arrive in time") from None
+        finally:
+            self._since.pop(task, None)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        late = loop.time() - self._limit_s
+        for task, since in tuple(self._since.items()):
+            if since <= late:
+                task.cancel()
+        self._timer = loop.call_later(self._limit_s / 4, self._look, loop) if self._since else None
 
 
 async def reply(send: Send, status: int, data: bytes, extra: Headers) -> None:
