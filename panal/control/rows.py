@@ -1,30 +1,49 @@
 """Rows in bulk, for the recorders: one statement for many rows, the same on SQLite and PostgreSQL.
 
-The ORM would build an object for each row and, with ignore_conflicts, cannot say which rows were new.
+The ORM would build an object for each row and, with ignore_conflicts, cannot say which rows were new. Values of plain
+columns go to the driver as they are: converting each through its field would cost more than storing it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connections, models
 
 CHUNK = 500
 """Rows in one statement: PostgreSQL takes 65,535 parameters."""
 
+PLAIN = {"CharField", "TextField", "FloatField", "IntegerField", "BigIntegerField", "BigAutoField", "BooleanField"}
+PLAIN |= {"PositiveIntegerField"}
+
 Row = Sequence[Any]
+Adapter = Callable[[Any], Any]
 
 
 def insert_missing(
     model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], unique: Sequence[str], returning: str
 ) -> list[Any]:
     """Insert the rows whose `unique` fields nobody has yet; the field `returning` of the inserted ones."""
-    found: list[Any] = []
-    field = model._meta.get_field(returning)
-    tail = f"ON CONFLICT ({_columns(model, unique)}) DO NOTHING RETURNING {_column(model, returning)}"
-    for values in _insert(model, fields, rows, tail):
-        found.append(_read(field, values[0]))
-    return found
+    return [values[0] for values in _insert_missing(model, fields, rows, unique, (returning,))]
+
+
+def insert_rows_missing(
+    model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], unique: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """As `insert_missing`; the `unique` fields of the inserted rows."""
+    return _insert_missing(model, fields, rows, unique, unique)
+
+
+def _insert_missing(
+    model: type[models.Model],
+    fields: Sequence[str],
+    rows: Sequence[Row],
+    unique: Sequence[str],
+    returning: Sequence[str],
+) -> list[tuple[Any, ...]]:
+    tail = f"ON CONFLICT ({_columns(model, unique)}) DO NOTHING RETURNING {_columns(model, returning)}"
+    found = list(_insert(model, fields, rows, tail))
+    return _read(model, returning, found) if found else []
 
 
 def insert_or_update(
@@ -36,63 +55,84 @@ def insert_or_update(
         pass
 
 
-def insert_rows_missing(
-    model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], unique: Sequence[str]
-) -> list[tuple[Any, ...]]:
-    """As `insert_missing`; the `unique` fields of the inserted rows."""
-    kinds = [model._meta.get_field(name) for name in unique]
-    tail = f"ON CONFLICT ({_columns(model, unique)}) DO NOTHING RETURNING {_columns(model, unique)}"
-    return [
-        tuple(_read(kind, value) for kind, value in zip(kinds, values, strict=True))
-        for values in _insert(model, fields, rows, tail)
-    ]
-
-
 def update_each(sql: str, rows: Sequence[Row]) -> None:
-    """One prepared UPDATE for every row; values are given as the driver takes them (see `adapt`)."""
+    """One prepared UPDATE for every row; values are given as the driver takes them (see `adapter`)."""
     if rows:
-        with connection.cursor() as cursor:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
             cursor.executemany(sql, rows)
 
 
 def table(model: type[models.Model]) -> str:
-    return connection.ops.quote_name(model._meta.db_table)
+    return connections[DEFAULT_DB_ALIAS].ops.quote_name(model._meta.db_table)
 
 
-def adapter(model: type[models.Model], name: str) -> Any:
+def adapter(model: type[models.Model], name: str) -> Adapter:
     """A function that makes a Python value of this field into what the driver takes."""
-    field = model._meta.get_field(name)
-
-    def adapt(value: Any) -> Any:
-        return None if value is None else field.get_db_prep_value(value, connection, prepared=False)  # type: ignore[union-attr]
-
-    return adapt
+    return _adapter(model._meta.get_field(name), connections[DEFAULT_DB_ALIAS]) or _as_it_is
 
 
-def _insert(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], tail: str) -> Iterable[Row]:
-    adapters = [adapter(model, name) for name in fields]
-    one = f"({','.join(['%s'] * len(fields))})"
-    head = f"INSERT INTO {table(model)} ({_columns(model, fields)}) VALUES "  # noqa: S608  names are ours
-    for start in range(0, len(rows), CHUNK):
-        chunk = rows[start : start + CHUNK]
-        parameters = [adapt(value) for row in chunk for adapt, value in zip(adapters, row, strict=True)]
-        with connection.cursor() as cursor:
-            cursor.execute(head + ",".join([one] * len(chunk)) + " " + tail, parameters)
-            yield from cursor.fetchall() if "RETURNING" in tail else ()
-
-
-def _read(field: Any, value: Any) -> Any:
-    """A value as the driver gives it, as the ORM would give it."""
-    expression = field.get_col(field.model._meta.db_table)
-    converters = chain(connection.ops.get_db_converters(expression), field.get_db_converters(connection))
-    for converter in converters:
-        value = converter(value, expression, connection)
+def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _column(model: type[models.Model], name: str) -> str:
-    return connection.ops.quote_name(model._meta.get_field(name).column)  # type: ignore[union-attr]
+def _adapter(field: Any, connection: Any) -> Adapter | None:
+    """None: the driver takes the value as it is."""
+    while field.is_relation:
+        field = field.target_field
+    kind = field.get_internal_type()
+    if kind in PLAIN or (kind == "UUIDField" and connection.features.has_native_uuid_field):
+        return None
+    if kind == "DateTimeField":
+        adapt: Adapter = connection.ops.adapt_datetimefield_value
+        return adapt
+    if kind == "UUIDField":
+        return lambda value: value.hex if hasattr(value, "hex") else field.get_db_prep_value(value, connection)
+    return lambda value: None if value is None else field.get_db_prep_value(value, connection)
+
+
+def _insert(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], tail: str) -> Iterable[Row]:
+    connection = connections[DEFAULT_DB_ALIAS]
+    columns = _adapted(model, fields, rows, connection)
+    one = f"({','.join(['%s'] * len(fields))})"
+    head = f"INSERT INTO {table(model)} ({_columns(model, fields)}) VALUES "  # noqa: S608  names are ours
+    for start in range(0, len(rows), CHUNK):
+        chunk = list(zip(*(column[start : start + CHUNK] for column in columns), strict=True))
+        with connection.cursor() as cursor:
+            cursor.execute(head + ",".join([one] * len(chunk)) + " " + tail, list(chain.from_iterable(chunk)))
+            yield from cursor.fetchall() if "RETURNING" in tail else ()
+
+
+def _adapted(
+    model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], connection: Any
+) -> list[Sequence[Any]]:
+    """Column by column: most need nothing."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    for place, name in enumerate(fields if rows else ()):
+        adapt = _adapter(model._meta.get_field(name), connection)
+        if adapt is not None:
+            columns[place] = [adapt(value) for value in columns[place]]
+    return columns
+
+
+def _read(model: type[models.Model], names: Sequence[str], rows: list[Row]) -> list[tuple[Any, ...]]:
+    """Values as the driver gives them, as the ORM would give them."""
+    return list(zip(*(_read_column(model, name, column) for name, column in _by_name(names, rows)), strict=True))
+
+
+def _by_name(names: Sequence[str], rows: list[Row]) -> Iterable[tuple[str, Sequence[Any]]]:
+    return zip(names, zip(*rows, strict=True), strict=True)
+
+
+def _read_column(model: type[models.Model], name: str, column: Sequence[Any]) -> Sequence[Any]:
+    connection = connections[DEFAULT_DB_ALIAS]
+    field: Any = model._meta.get_field(name)
+    expression = field.get_col(model._meta.db_table)
+    converters = [*connection.ops.get_db_converters(expression), *field.get_db_converters(connection)]
+    for converter in converters:
+        column = [converter(value, expression, connection) for value in column]
+    return column
 
 
 def _columns(model: type[models.Model], names: Sequence[str]) -> str:
-    return ", ".join(_column(model, name) for name in names)
+    quote = connections[DEFAULT_DB_ALIAS].ops.quote_name
+    return ", ".join(quote(model._meta.get_field(name).column) for name in names)  # type: ignore[union-attr]
