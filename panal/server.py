@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import nullcontext, suppress
 from typing import Any
 
@@ -13,9 +13,8 @@ from a2wsgi import WSGIMiddleware
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from panal.control import bench, events
+from panal.control import bench, events, wsgi
 from panal.control.store import DjangoStore
-from panal.control.wsgi import application as pages
 from panal.gateway import Gateway
 from panal.settings import Settings
 
@@ -24,7 +23,7 @@ logger = logging.getLogger(__name__)
 PRUNE_EVERY_S = 3600
 GRACE_S = 5
 
-Companion = Callable[["Server"], Awaitable[Any]]
+Companion = Callable[["Server"], Coroutine[Any, Any, Any]]
 
 
 class Server:
@@ -82,6 +81,7 @@ class Server:
 
     def application(self) -> Starlette:
         """Device paths and live updates first; every other address is a page."""
+        pages: Any = wsgi.application
         behind: Any = WSGIMiddleware(pages, workers=self.settings.workers)
         return Starlette(routes=[*self.gateway.routes(), Mount("/", app=behind)])
 

@@ -28,7 +28,7 @@ class Setting:
     maximum: float | None = None
 
 
-PORT = {"minimum": 0, "maximum": 65535}
+PORT: Any = {"minimum": 0, "maximum": 65535}
 
 TABLE = (
     Setting("PANAL_DATA", Path, Path("data"), "Folder of everything the server keeps: database, broker's store, keys."),
@@ -46,20 +46,34 @@ TABLE = (
     Setting("PANAL_NATS_PASSWORD", str, "", "Its password.", secret=True),
     Setting("PANAL_NATS_SYS_USER", str, "sys", "User of the system account at that NATS (presence)."),
     Setting("PANAL_NATS_SYS_PASSWORD", str, "", "Its password.", secret=True),
-    Setting("PANAL_NATS_ISSUER_SEED", str, "", "nkey seed (SA…) that signs device permissions (auth callout).", secret=True),
+    Setting(
+        "PANAL_NATS_ISSUER_SEED", str, "", "nkey seed (SA…) that signs device permissions (auth callout).", secret=True
+    ),
     Setting("PANAL_NATS_ACCOUNT", str, "PANAL", "Account that devices are placed in."),
     Setting("DATABASE_URL", str, "", "postgres://…; empty keeps SQLite in the data folder.", secret=True),
-    Setting("PANAL_SECRET_KEY", str, "", "Signs sessions; empty makes one and keeps it in the data folder.", secret=True),
-    Setting("PANAL_VAULT_KEY", str, "", "Encrypts device tokens at rest; empty makes one in the data folder.", secret=True),
+    Setting(
+        "PANAL_SECRET_KEY", str, "", "Signs sessions; empty makes one and keeps it in the data folder.", secret=True
+    ),
+    Setting(
+        "PANAL_VAULT_KEY", str, "", "Encrypts device tokens at rest; empty makes one in the data folder.", secret=True
+    ),
     Setting("PANAL_PUBLIC_URL", str, "", "Address people and boards use, for links; empty takes the request's."),
     Setting("PANAL_TRUSTED_PROXIES", str, "127.0.0.1,::1", "Reverse proxies whose X-Forwarded headers count."),
     Setting("PANAL_ALLOWED_HOSTS", str, "*", "Host names the pages answer to, comma-separated."),
     Setting("PANAL_LANGUAGE", str, "es", "Language where a person has not chosen one.", choices=("es", "en")),
     Setting("PANAL_TIME_ZONE", str, "UTC", "Time zone where a person has not chosen one."),
-    Setting("PANAL_EMAIL_URL", str, "", "smtp://user:password@host:port for mail; empty prints mail to the log.", secret=True),
+    Setting(
+        "PANAL_EMAIL_URL",
+        str,
+        "",
+        "smtp://user:password@host:port for mail; empty prints mail to the log.",
+        secret=True,
+    ),
     Setting("PANAL_EMAIL_FROM", str, "panal@localhost", "Sender of mail."),
     Setting("PANAL_WORKERS", int, 8, "Threads that answer pages.", minimum=1, maximum=64),
-    Setting("PANAL_HEARTBEAT_S", int, 120, "How often devices are asked to give a sign of life.", minimum=5, maximum=86400),
+    Setting(
+        "PANAL_HEARTBEAT_S", int, 120, "How often devices are asked to give a sign of life.", minimum=5, maximum=86400
+    ),
     Setting("PANAL_RATE_DEVICE_PER_MIN", int, 600, "Messages a minute taken from one device.", minimum=1),
     Setting("PANAL_RATE_ADDRESS_PER_MIN", int, 6000, "Requests a minute taken from one address.", minimum=1),
     Setting("PANAL_TELEMETRY_RAW_DAYS", float, 7.0, "Days that raw telemetry is kept.", minimum=0.01),

@@ -26,7 +26,7 @@ gate 'import contracts' $bin/lint-imports --no-cache
 gate 'django check' django check --fail-level WARNING
 gate 'deploy check' django check --deploy --fail-level ERROR
 gate migrations django makemigrations --check --dry-run
-gate templates $bin/djlint --check --quiet panal
+gate templates $bin/djlint --lint --quiet panal
 gate translations $bin/python tools/translations.py check
 gate documents $bin/pytest tests/documents tests/architecture -q
 

@@ -59,7 +59,8 @@ def _household(folder: Path) -> dict[str, Any]:
     """The demo's people and boards: made once and kept beside the database, secrets included, readable by us only."""
     path = folder / "demo.json"
     if path.exists():
-        return json.loads(path.read_text())
+        kept: dict[str, Any] = json.loads(path.read_text())
+        return kept
     kept = _make_household()
     path.touch(mode=0o600)
     path.write_text(json.dumps(kept))

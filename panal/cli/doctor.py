@@ -170,10 +170,9 @@ def _holder(port: int) -> str:
     import psutil
 
     try:
-        found = next(
-            c for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port and c.pid
-        )
-        return f", by {psutil.Process(found.pid).name()} (process {found.pid})"
+        listening = [c for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr and c.pid]
+        pid = next(c.pid for c in listening if c.laddr[1] == port)
+        return f", by {psutil.Process(pid).name()} (process {pid})"
     except (StopIteration, psutil.Error):
         return ""
 
