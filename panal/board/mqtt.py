@@ -56,8 +56,12 @@ class Client:
         self._send(0x10, head + _text(client_id) + _text(user) + _text(password), now_ms)
         self._heard_ms = now_ms
 
-    def subscribe(self, topic, now_ms, qos=1):
-        """Ask for a topic; the event ("subscribed", packet id, granted QoS or 128 for a refusal) answers."""
+    def subscribe(self, topic, now_ms, qos=0):
+        """Ask for a topic; the event ("subscribed", packet id, granted QoS or 128 for a refusal) answers.
+
+        QoS 0 is meant: what our server says reaches the broker over NATS and would arrive as QoS 0 anyway, while a
+        subscription with QoS 1 costs the broker two JetStream consumers for each board (1,000 are its limit).
+        """
         self._need_connection()
         packet_id = self._next_id()
         self._send(0x82, packet_id.to_bytes(2, "big") + _text(topic) + bytes((qos,)), now_ms)

@@ -39,7 +39,7 @@ class Outbox:
         while True:
             self._news.clear()
             event = self._queue.oldest()
-            if event is None:
+            if event is None or not self._link.is_up:
                 await self._news.wait()
             elif not await self._hand_over(event):
                 await self._pause(self._waits.next_ms())

@@ -55,3 +55,105 @@ def _check(is_good: bool, sentence: str) -> None:
     if not is_good:
         typer.echo(f"panal: {sentence}", err=True)
         raise typer.Exit(2)
+
+
+@app.command()
+def fleet(
+    count: Annotated[int, typer.Option(min=1, help="How many devices.")],
+    server: Server = "http://127.0.0.1:6971",
+    mqtt: Mqtt = "",
+    ca: Ca = None,
+    devices: Annotated[Path | None, typer.Option(help="What `panal device mint --json` printed.", exists=True)] = None,
+    data: Annotated[Path | None, typer.Option(help="Without a list: mint the devices in this data folder.")] = None,
+    rate: Annotated[float, typer.Option(min=0.1, help="New connections a second.")] = 150,
+    heartbeat_s: Annotated[float, typer.Option(min=1, help="Between heartbeats of one device.")] = 30,
+    press_every_s: Annotated[float, typer.Option(min=0, help="Mean time between one device's presses; 0: never.")] = 0,
+    seconds: Annotated[float, typer.Option(min=0, help="End after so long; 0: on Ctrl-C.")] = 0,
+) -> None:
+    """Run many devices in one process, for load. Prints statistics as JSON at the end."""
+    from panal.board import link
+    from panal.virtual import fleet as load
+
+    try:
+        listed = load.load_devices(devices.read_text(encoding="utf-8") if devices else _mint(count, data), count)
+    except (ValueError, KeyError, TypeError) as error:
+        _check(False, f"The list of devices cannot be used: {error}.")
+    config = {"server": server, "mqtt": mqtt}
+    host, port = link.mqtt_address(config)
+    target = load.Target(host, port, _context(ca), heartbeat_s, press_every_s)
+    _raise_file_limit(count)
+    typer.echo(json_of(_run_fleet(listed, target, rate, seconds)))
+
+
+def _mint(count: int, data: Path | None) -> str:
+    import subprocess
+    import sys
+
+    options = ["--data", str(data)] if data else []
+    command = [
+        sys.executable,
+        "-m",
+        "panal",
+        "device",
+        "mint",
+        "--model",
+        "wearable-1",
+        "--count",
+        str(count),
+        "--json",
+    ]
+    done = subprocess.run([*command, *options], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    _check(done.returncode == 0, "The devices could not be minted; give a list with --devices.")
+    return done.stdout
+
+
+def _context(ca: Path | None):  # type: ignore[no-untyped-def]
+    from panal.board import net
+
+    return net.pinned(ca.read_text(encoding="ascii")) if ca else None
+
+
+def _raise_file_limit(count: int) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = count + 100
+    _check(hard == resource.RLIM_INFINITY or needed <= hard, f"{count} connections need `ulimit -n {needed}`.")
+    if soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def _run_fleet(devices: list[tuple[str, str]], target, rate: float, seconds: float):  # type: ignore[no-untyped-def]
+    import asyncio
+    import signal
+
+    import uvloop
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from panal.virtual import fleet as load
+
+    async def run():  # type: ignore[no-untyped-def]
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_number, ended.set)
+        if seconds:
+            loop.call_later(seconds, ended.set)
+        columns = (TextColumn("connected"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            bar = progress.add_task("", total=len(devices))
+
+            def tell(statistics: load.Statistics) -> None:
+                heartbeats = f"{statistics.counts['heartbeats']} heartbeats"
+                progress.update(bar, completed=statistics.connected, description=heartbeats)
+
+            return await load.run(devices, target, rate, ended, tell)
+
+    return uvloop.run(run())
+
+
+def json_of(statistics) -> str:  # type: ignore[no-untyped-def]
+    import json
+
+    return json.dumps(statistics.document())

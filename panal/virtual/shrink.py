@@ -1,0 +1,111 @@
+"""Makes the firmware small before mpy-cross: on a board every name and every unused function costs memory.
+
+Line numbers stay as they are, so a traceback from a board still points into the sources. Three things are done:
+what no other line of the firmware names is left out (much of the protocol is the server's half); names that begin with
+`_` and constants nobody else looks at become `_a`, `_b` …, the same ones in every file, because MicroPython keeps each
+distinct name once; and those constants that are whole numbers become `const()`, which mpy-cross puts into the code.
+"""
+
+import ast
+import io
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+Files = dict[str, str]
+
+
+def shrink(files: Files) -> Files:
+    """The same files (path → text), smaller. Raises SyntaxError for what is no Python."""
+    while (fewer := _without_unused(files)) != files:
+        files = fewer
+    words = {path: set(_words(text)) for path, text in files.items()}
+    elsewhere = {path: set().union(*(w for p, w in words.items() if p != path)) for path in files}
+    return {path: _shortened(text, elsewhere[path]) for path, text in files.items()}
+
+
+def _without_unused(files: Files) -> Files:
+    """Blank the functions, classes and constants at the top of the files that nobody names."""
+    counts = Counter(word for text in files.values() for word in _words(text))
+    return {path: _blanked(text, counts) for path, text in files.items()}
+
+
+def _blanked(text: str, counts: Counter[str]) -> str:
+    lines = text.splitlines(keepends=True)
+    for node in ast.parse(text).body:
+        name = _defined(node)
+        if name and counts[name] == _mentions_within(node, name):
+            for line in range(node.lineno - 1, node.end_lineno or node.lineno):
+                lines[line] = "\n"
+    return "".join(lines)
+
+
+def _defined(node: ast.stmt) -> str | None:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        return None if node.targets[0].id.startswith("__") else node.targets[0].id
+    return None
+
+
+def _mentions_within(node: ast.stmt, name: str) -> int:
+    return Counter(_words(ast.unparse(node)))[name]
+
+
+def _words(text: str) -> Iterator[str]:
+    """Every name in a text, and the words in its strings: a name may be looked up by them."""
+    for token in _tokens(text):
+        if token.type == tokenize.NAME:
+            yield token.string
+        elif token.type == tokenize.STRING and token.string.strip("\"'").isidentifier():
+            yield token.string.strip("\"'")
+
+
+def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
+    return tokenize.generate_tokens(io.StringIO(text).readline)
+
+
+def _shortened(text: str, elsewhere: set[str]) -> str:
+    numbers = _number_lines(text)
+    private = _constants(text) - elsewhere
+    counts = Counter(t.string for t in _tokens(text) if t.type == tokenize.NAME and _is_private(t.string, private))
+    short = {name: _short(index) for index, (name, _) in enumerate(counts.most_common())}
+    lines = text.splitlines(keepends=True)
+    for token in reversed(list(_tokens(text))):
+        if token.type == tokenize.STRING and token.string[0] in "fF" and any(name in token.string for name in short):
+            raise SyntaxError(f"a private name inside an f-string: {token.string}")
+        if token.type == tokenize.NAME and token.string in short:
+            (row, column), line = token.start, lines[token.start[0] - 1]
+            lines[row - 1] = line[:column] + short[token.string] + line[column + len(token.string) :]
+    for row, name in numbers.items():
+        if name in private:
+            lines[row] = _as_const(lines[row])
+    return "".join(lines)
+
+
+def _is_private(name: str, constants: set[str]) -> bool:
+    return name in constants or (name.startswith("_") and name != "_" and not name.startswith("__"))
+
+
+def _constants(text: str) -> set[str]:
+    return {name for node in ast.parse(text).body if (name := _defined(node)) and name.isupper()}
+
+
+def _number_lines(text: str) -> dict[int, str]:
+    """Lines (from 0) of the form `NAME = 10000`."""
+    found = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and type(node.value.value) is int:
+            found[node.lineno - 1] = _defined(node) or ""
+    return found
+
+
+def _as_const(line: str) -> str:
+    name, _, value = line.partition(" = ")
+    value, hash_sign, comment = value.rstrip("\n").partition("#")
+    return f"{name} = const({value.strip()})  {hash_sign}{comment}\n"
+
+
+def _short(index: int) -> str:
+    return "_" + (LETTERS[index] if index < 26 else LETTERS[index // 26 - 1] + LETTERS[index % 26])

@@ -1,0 +1,128 @@
+"""CPython made narrower for the firmware, so that what passes here has a chance on a board.
+
+Firmware modules may import only what MicroPython has, see dicts out of JSON in no particular order, and get hashes without
+`hexdigest`. Everybody else sees the whole of Python. `python -m panal.virtual.strict FILE` runs a file of tests like this.
+"""
+
+import builtins
+import hashlib
+import json
+import random
+import sys
+import types
+from collections.abc import Callable
+from fnmatch import fnmatch
+from typing import Any
+
+ALLOWED = frozenset(
+    "array asyncio binascii collections errno gc hashlib io json machine micropython network os panal socket ssl struct sys"
+    " time tls".split()
+)
+"""Modules that stock ESP32 firmware has and ours uses; `ssl` is CPython's name for `tls`."""
+
+FIRMWARE = (
+    "panal.protocol.*",
+    "panal.board.*",
+    "panal.cells.*.messages",
+    "panal.cells.*.machine",
+    "panal.cells.*.device",
+)
+FORBIDDEN_NAMES = frozenset(
+    "ConnectionError ConnectionResetError ConnectionRefusedError BrokenPipeError TimeoutError FileNotFoundError"
+    " FileExistsError PermissionError UnicodeDecodeError UnicodeEncodeError vars breakpoint aiter anext"
+    " __doc__ __annotations__ __init_subclass__ __cause__".split()
+)
+FORBIDDEN_METHODS = frozenset(
+    "removeprefix removesuffix zfill ljust rjust isalnum isascii isidentifier isdecimal isnumeric casefold swapcase"
+    " expandtabs translate maketrans hexdigest bit_length bit_count monotonic strftime strptime findall finditer shuffle sample"
+    " get_running_loop to_thread TaskGroup timeout timeout_at shield as_completed Queue Semaphore readuntil with_traceback".split()
+)
+"""Names that CPython has and MicroPython 1.25 on an ESP32 has not; `asyncio.TimeoutError` is there and is a class of its own."""
+
+
+def is_firmware(module: str) -> bool:
+    return any(fnmatch(module, pattern) for pattern in FIRMWARE) and ".tests" not in module
+
+
+def install() -> None:
+    """From now on; modules that are imported already stay as they are."""
+    builtins.__import__ = _narrow(builtins.__import__)
+
+
+def _narrow(plain: Callable[..., Any]) -> Callable[..., Any]:
+    replaced = {"json": _json(), "hashlib": _hashlib()}
+
+    def narrow(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        importer = (globals or {}).get("__name__", "")
+        if level == 0 and is_firmware(importer):
+            if name.split(".")[0] not in ALLOWED:
+                raise ImportError(f"no module named {name!r} on a board")
+            if name in replaced:
+                return replaced[name]
+        return plain(name, globals, locals, fromlist, level)
+
+    return narrow
+
+
+def _json() -> types.ModuleType:
+    """loads and dumps that keep no order, and know no option but `separators`."""
+    module = types.ModuleType("json")
+
+    def loads(text: str | bytes) -> Any:
+        return json.loads(text, object_pairs_hook=_shuffled)
+
+    def dumps(value: Any, separators: tuple[str, str] | None = None) -> str:
+        return json.dumps(_reordered(value), separators=separators, ensure_ascii=False)
+
+    module.loads, module.dumps = loads, dumps  # type: ignore[attr-defined]
+    module.load = lambda file: loads(file.read())  # type: ignore[attr-defined]
+    return module
+
+
+def _shuffled(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    whole = dict(pairs)
+    return dict(random.sample(list(whole.items()), len(whole)))
+
+
+def _reordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _shuffled([(key, _reordered(item)) for key, item in value.items()])
+    return [_reordered(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+class _Sha256:
+    def __init__(self, data: bytes = b"") -> None:
+        self._hash: Any = hashlib.sha256(data)
+
+    def update(self, data: bytes) -> None:
+        self._hash.update(data)
+
+    def digest(self) -> bytes:
+        """Once: MicroPython's hash is over after it."""
+        digest: bytes = self._hash.digest()
+        self._hash = None
+        return digest
+
+
+def _hashlib() -> types.ModuleType:
+    module = types.ModuleType("hashlib")
+    module.sha256 = _Sha256  # type: ignore[attr-defined]
+    return module
+
+
+def main(path: str) -> None:
+    import unittest
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    install()
+    spec = spec_from_file_location("tests_under_strict", path)
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    unittest.main(module, argv=["strict"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,1 @@
+"""What runs inside the MicroPython VM when tests do."""
