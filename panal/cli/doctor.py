@@ -170,8 +170,8 @@ def _holder(port: int) -> str:
     import psutil
 
     try:
-        listening = [c for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr and c.pid]
-        pid = next(c.pid for c in listening if c.laddr[1] == port)
+        listening = [c for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.pid]
+        pid = next(c.pid for c in listening if getattr(c.laddr, "port", 0) == port)
         return f", by {psutil.Process(pid).name()} (process {pid})"
     except (StopIteration, psutil.Error):
         return ""
