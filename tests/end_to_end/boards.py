@@ -1,0 +1,78 @@
+"""One virtual board for tests: `panal virtual run` as a child that can be pressed, unplugged and listened to."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from tests.running import Panal
+
+
+class VirtualBoard:
+    """A wearable on the real MicroPython VM, or on CPython; its flash is `folder` and survives `cut_power`."""
+
+    def __init__(self, panal: Panal, device: dict[str, Any], folder: Path, *options: str) -> None:
+        self.panal, self.device, self.folder, self.options = panal, device, folder, options
+        self.process: subprocess.Popen[str] | None = None
+        self.said: list[dict[str, Any]] = []
+        self._news = threading.Condition()
+
+    def __enter__(self) -> "VirtualBoard":
+        self.power_on()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut_power()
+
+    def power_on(self) -> None:
+        self.process = subprocess.Popen(
+            self._command(), env=self.panal.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+
+    def _command(self) -> list[str]:
+        device, panal = self.device, self.panal
+        return [
+            *(sys.executable, "-m", "panal", "virtual", "run", "--json", "--model", "wearable-1"),
+            *("--id", device["device_id"], "--token", device["token"], "--dir", str(self.folder)),
+            *("--server", panal.url, "--mqtt", f"127.0.0.1:{panal.ports['mqtt']}", *self.options),
+        ]
+
+    def _listen(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout
+        with process.stdout:
+            for line in process.stdout:
+                with self._news:
+                    self.said.append(json.loads(line))
+                    self._news.notify_all()
+
+    def do(self, what: str, **more: Any) -> None:
+        assert self.process and self.process.stdin
+        self.process.stdin.write(json.dumps({"do": what, **more}) + "\n")
+        self.process.stdin.flush()
+
+    def press(self) -> None:
+        self.do("press", part="button", ms=150)
+
+    def wait_for(self, timeout_s: float = 30, **wanted: Any) -> None:
+        """Until the board's last word on each of these is the wanted one."""
+        with self._news:
+            found = self._news.wait_for(lambda: wanted.items() <= self._last().items(), timeout_s)
+        assert found, f"{wanted} did not come; the board said {self.said[-20:]}"
+
+    def _last(self) -> dict[str, Any]:
+        last: dict[str, Any] = {}
+        for said in self.said:
+            last.update(said)
+        return last
+
+    def cut_power(self) -> None:
+        """SIGKILL, as a pulled battery would."""
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
+        self.said.clear()
