@@ -139,6 +139,7 @@ def test_a_person_signs_in_through_the_proxy(stack: Stack) -> None:
     page = browser.get(f"{stack.url}/devices/", timeout=10)
     assert page.status_code == 200
     assert stack.device["device_id"] in page.text
+    assert page.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 def test_session_cookies_are_secure_behind_https(stack: Stack) -> None:
