@@ -51,7 +51,7 @@ class Answer:
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             if len(self._buffer) > MAX_HEAD:
-                raise BadAnswer(errno.EMSGSIZE)
+                raise BadAnswer(errno.ENOBUFS)
             return False
         lines = self._buffer[:end].split(b"\r\n")
         self._buffer = self._buffer[end + 4 :]
@@ -77,9 +77,9 @@ class Answer:
         try:
             length = int(self.headers.get("content-length", -1))
         except ValueError:
-            raise BadAnswer(errno.EPROTO)
+            raise BadAnswer(errno.EINVAL)
         if length > MAX_BODY:
-            raise BadAnswer(errno.EMSGSIZE)
+            raise BadAnswer(errno.ENOBUFS)
         return length
 
     def _take_body(self):
@@ -88,7 +88,7 @@ class Answer:
             return self._take_chunk_line()
         part = self._buffer if self._left < 0 else self._buffer[: self._left]
         if len(self.body) + len(part) > MAX_BODY:
-            raise BadAnswer(errno.EMSGSIZE)
+            raise BadAnswer(errno.ENOBUFS)
         self.body += part
         self._buffer = self._buffer[len(part) :]
         if self._left > 0:
@@ -102,7 +102,7 @@ class Answer:
         end = self._buffer.find(b"\r\n")
         if end < 0:
             if len(self._buffer) > MAX_HEAD:
-                raise BadAnswer(errno.EMSGSIZE)
+                raise BadAnswer(errno.ENOBUFS)
             return False
         line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
         if not line:
@@ -110,9 +110,9 @@ class Answer:
         try:
             self._left = int(line.split(b";")[0].decode(), 16)
         except ValueError:
-            raise BadAnswer(errno.EPROTO)
+            raise BadAnswer(errno.EINVAL)
         if self._left > MAX_BODY or self._left < 0:
-            raise BadAnswer(errno.EMSGSIZE)
+            raise BadAnswer(errno.ENOBUFS)
         # The last chunk has no length; trailers are never sent to us, the empty line after it is left in the buffer.
         self.is_whole = self._left == 0
         return True
@@ -125,7 +125,7 @@ def _status(line):
             raise ValueError
         return int(parts[1])
     except (ValueError, IndexError):
-        raise BadAnswer(errno.EPROTO)
+        raise BadAnswer(errno.EINVAL)
 
 
 class Client:

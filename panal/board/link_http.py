@@ -65,7 +65,7 @@ class Link:
             while self._waiting:
                 await self._say_first()
             await self._listen()
-        raise OSError(errno.ENETDOWN)
+        raise OSError(errno.EHOSTUNREACH)
 
     async def _register(self):
         answer = await self._ask("POST", PREFIX + topics.REGISTER, _register(self._id, self._board.hello()))

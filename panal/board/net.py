@@ -76,7 +76,7 @@ def is_private(host):
         return True
     if host.startswith("172."):
         second = host.split(".")[1]
-        return second.isdigit() and 16 <= int(second) <= 31
+        return _is_address(host) and 16 <= int(second) <= 31
     is_v6 = ":" in host
     return any(host.startswith(prefix) and (":" in host) == is_v6 for prefix in PRIVATE) and _is_address(host)
 

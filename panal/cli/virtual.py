@@ -1,6 +1,7 @@
 """`panal virtual`: devices without hardware."""
 
 import tempfile
+from json import dumps as dump
 from pathlib import Path
 from typing import Annotated
 
@@ -82,7 +83,7 @@ def fleet(
     host, port = link.mqtt_address(config)
     target = load.Target(host, port, _context(ca), heartbeat_s, press_every_s)
     _raise_file_limit(count)
-    typer.echo(json_of(_run_fleet(listed, target, rate, seconds)))
+    typer.echo(dump(_run_fleet(listed, target, rate, seconds)))
 
 
 def _mint(count: int, data: Path | None) -> str:
@@ -151,9 +152,3 @@ def _run_fleet(devices: list[tuple[str, str]], target, rate: float, seconds: flo
             return await load.run(devices, target, rate, ended, tell)
 
     return uvloop.run(run())
-
-
-def json_of(statistics) -> str:  # type: ignore[no-untyped-def]
-    import json
-
-    return json.dumps(statistics.document())

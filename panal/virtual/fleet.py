@@ -315,7 +315,7 @@ async def run(
     rate: float,
     ended: asyncio.Event,
     tell: Callable[[Statistics], None],
-) -> Statistics:
+) -> dict[str, Any]:
     """Bring the devices (id, token) up at `rate` a second and keep them until `ended`; `tell` hears every half second."""
     statistics = Statistics(len(devices))
     wearables = [Wearable(device_id, token, target, statistics) for device_id, token in devices]
@@ -328,8 +328,7 @@ async def run(
     for wearable in wearables:
         wearable.end()
     await asyncio.sleep(0.2)  # the goodbyes leave
-    statistics.connected, statistics.counts["lost"] = found["connected"], found["lost"]
-    return statistics
+    return found
 
 
 async def _ramp(wearables: list[Wearable], rate: float) -> None:

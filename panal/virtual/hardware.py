@@ -166,7 +166,7 @@ class AirStream:
 
     async def write(self, data):
         if not self._wifi.is_up():
-            raise OSError(errno.ENETUNREACH)
+            raise OSError(errno.EHOSTUNREACH)
         await self._stream.write(data)
 
     def close(self):
@@ -211,12 +211,12 @@ class Hardware:
 
     async def connect(self, host, port, tls, server_name):
         if not self.wifi.is_up():
-            raise OSError(errno.ENETUNREACH)
+            raise OSError(errno.EHOSTUNREACH)
         return AirStream(self.wifi, await net.connect(host, port, tls, server_name))
 
     def open_udp(self, host, port):
         if not self.wifi.is_up():
-            raise OSError(errno.ENETUNREACH)
+            raise OSError(errno.EHOSTUNREACH)
         return Udp(host, port)
 
 

@@ -72,7 +72,8 @@ class Tilt:
 
     def handle_deadline(self, now_ms):
         deadline_ms = self.next_deadline_ms()
-        if deadline_ms is not None and now_ms >= deadline_ms:
+        # Not while the contact is open: it may be rattling, or just being set upright.
+        if deadline_ms is not None and now_ms >= deadline_ms and self._level:
             self._move("held")
             self._said_ms = now_ms
             self._events.append(now_ms)
