@@ -5,6 +5,8 @@ Vera looks (viewer), Carla looks after (caregiver); Sam supports, Fay mints and 
 
 import pytest
 
+NOW_MS = 1_790_000_000_000
+
 
 @pytest.fixture
 def actor():
@@ -101,3 +103,53 @@ def other_device(other_account, actor):
 
     mint_devices(model="wearable-1", device_id="CHAR2345", account_id=other_account.pk, actor=actor)
     return Device.objects.select_related("account").get(id="CHAR2345")
+
+
+@pytest.fixture
+def sector(account, actor):
+    from panal.cells.devices.actions import create_sector
+
+    return create_sector(account_id=account.pk, name="Salón", actor=actor)
+
+
+@pytest.fixture
+def group(account, actor):
+    from panal.cells.devices.actions import create_group
+
+    return create_group(account_id=account.pk, name="Noche", actor=actor)
+
+
+@pytest.fixture
+def command(device, actor):
+    """A command that waits for `device`."""
+    from panal.cells.devices.actions import queue_command
+
+    return queue_command(device=device, name="identify", actor=actor)
+
+
+@pytest.fixture
+def event(device):
+    """A fall that `device` has told of, with its samples."""
+    from panal.cells.care.messages import Event, Samples
+    from panal.cells.care.models import Event as EventRow
+    from panal.control.store import DjangoStore
+    from panal.gateway.store import Entry
+
+    uid = "0b8f3f1e-6f0e-4a61-9a3e-2f0f3f7a5a01"
+    samples = Samples(device.id, NOW_MS, uid, ((0, -20, 0.0, 0.0, 1.0),), False)
+    [recorded] = DjangoStore().commit([Entry("care.event", Event(device.id, NOW_MS, uid, "FALL", None, {}, samples))])
+    return EventRow.objects.get(id=recorded.event_id)
+
+
+@pytest.fixture
+def things(account, device, sector, group, command, event, bob):
+    """Ids of everything in Alice's account, for addresses."""
+    return {
+        "account": account.pk,
+        "device": device.id,
+        "sector": sector.pk,
+        "group": group.pk,
+        "command": str(command.id),
+        "event": str(event.id),
+        "member": account.memberships.get(user=bob).pk,
+    }

@@ -135,4 +135,4 @@ def _read_column(model: type[models.Model], name: str, column: Sequence[Any]) ->
 
 def _columns(model: type[models.Model], names: Sequence[str]) -> str:
     quote = connections[DEFAULT_DB_ALIAS].ops.quote_name
-    return ", ".join(quote(model._meta.get_field(name).column) for name in names)  # type: ignore[union-attr]
+    return ", ".join(quote(str(model._meta.get_field(name).column)) for name in names)  # type: ignore[union-attr]

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from panal.control.rest import Id, Input, Instant, Page, Paging, actor_of, answers, page_of
@@ -130,7 +130,7 @@ def accounts(request: HttpRequest, paging: Query[Paging]) -> Any:
 def create_account(request: HttpRequest, payload: AccountIn) -> Any:
     """Staff administrators only."""
     _require_admin(request)
-    return 201, actions.create_account(name=payload.name, actor=actor_of(request))
+    return Status(201, actions.create_account(name=payload.name, actor=actor_of(request)))
 
 
 def _require_admin(request: HttpRequest) -> None:
@@ -158,7 +158,9 @@ def members(request: HttpRequest, account_id: Id, paging: Query[Paging]) -> Any:
 @router.post("/accounts/{account_id}/members", response=answers(MemberOut, 201))
 def add_member(request: HttpRequest, account_id: Id, payload: MemberIn) -> Any:
     found = queries.account_for(request.user, account_id, MANAGE)  # type: ignore[arg-type]
-    return 201, actions.add_member(account=found, email=payload.email, role=payload.role, actor=actor_of(request))
+    return Status(
+        201, actions.add_member(account=found, email=payload.email, role=payload.role, actor=actor_of(request))
+    )
 
 
 @router.patch("/members/{member_id}", response=answers(MemberOut))
@@ -171,7 +173,7 @@ def change_role(request: HttpRequest, member_id: Id, payload: RoleIn) -> Any:
 def remove_member(request: HttpRequest, member_id: Id) -> Any:
     found = queries.membership_for(request.user, member_id, MANAGE)  # type: ignore[arg-type]
     actions.remove_member(membership=found, actor=actor_of(request))
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/tokens", response=answers(Page[TokenOut]))
@@ -194,7 +196,7 @@ def create_token(request: HttpRequest, payload: TokenIn) -> Any:
         days=payload.days,
         actor=actor_of(request),
     )
-    return 201, {**_token_document(made.token), "token": made.text}
+    return Status(201, {**_token_document(made.token), "token": made.text})
 
 
 def _token_document(token: MachineToken) -> dict[str, Any]:
@@ -206,7 +208,7 @@ def revoke_token(request: HttpRequest, token_id: Id) -> Any:
     _require_scope(request, "configure")
     found = queries.token_for(request.user, token_id)  # type: ignore[arg-type]
     actions.revoke_token(token=found, actor=actor_of(request))
-    return 204, None
+    return Status(204, None)
 
 
 def _own_scopes(request: HttpRequest) -> frozenset[str]:

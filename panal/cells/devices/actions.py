@@ -235,7 +235,7 @@ def assign_device(*, device: Device, account_id: int | None, actor: Actor) -> De
         return device
     publish_on_commit(_news(device, "device.removed", "devices"))
     Device.objects.filter(pk=device.pk).update(account_id=account_id, sector=None)
-    device.groups.clear()
+    Group.devices.through.objects.filter(device_id=device.pk).delete()
     device.refresh_from_db()
     _audit(actor, "device.assigned", device, before, {"account": account_id})
     publish_on_commit(_news(device, "device.added", "devices"), _news(device, "device.token_changed", "devices"))
@@ -262,7 +262,7 @@ def place_devices(
     chosen, join, leave = list(devices), list(join), list(leave)
     if len(chosen) > MOST_AT_ONCE:
         raise BadRequest("too_many", f"at most {MOST_AT_ONCE} devices at once", "devices")
-    places = [*join, *leave, *([sector] if isinstance(sector, Sector) else [])]
+    places: list[Any] = [*join, *leave, *([sector] if isinstance(sector, Sector) else [])]
     if any(place.account_id != device.account_id for device in chosen for place in places):
         raise BadRequest("bad_place", "devices and places belong to one account", "devices")
     ids = [device.pk for device in chosen]

@@ -36,7 +36,9 @@ class Sector(models.Model):
 class Group(models.Model):
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="device_groups")
     name = models.CharField(_("name"), max_length=80)
-    devices = models.ManyToManyField("Device", related_name="groups", blank=True)
+    devices: "models.ManyToManyField[Device, models.Model]" = models.ManyToManyField(
+        "Device", related_name="groups", blank=True
+    )
 
     class Meta:
         ordering = ["name", "id"]

@@ -97,7 +97,7 @@ def expire(now: datetime) -> int:
     online = Device.objects.filter(transport="http", is_online=True)
     silent = dict(online.filter(heartbeat_s=None, last_seen_at__lt=now - usual).values_list("id", "last_seen_at"))
     for id, seen_at, interval_s in online.exclude(heartbeat_s=None).values_list("id", "last_seen_at", "heartbeat_s"):
-        if seen_at is None or seen_at < now - timedelta(seconds=SILENT_AFTER * interval_s):
+        if seen_at is None or seen_at < now - timedelta(seconds=SILENT_AFTER * (interval_s or 0)):
             silent[id] = seen_at
     return sum(_went_silent(id, seen_at, now) for id, seen_at in silent.items())
 

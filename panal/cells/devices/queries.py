@@ -20,7 +20,19 @@ from panal.protocol import command as wire
 from panal.protocol import keys, twin
 from panal.protocol.errors import BadRequest, Forbidden, NotFound
 
-from .models import LATE_AFTER, OPEN, Command, Device, Group, LogLine, Sector, State, TelemetryPoint, TelemetrySlot, Twin
+from .models import (
+    LATE_AFTER,
+    OPEN,
+    Command,
+    Device,
+    Group,
+    LogLine,
+    Sector,
+    State,
+    TelemetryPoint,
+    TelemetrySlot,
+    Twin,
+)
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
@@ -37,7 +49,7 @@ class Reading(NamedTuple):
     mean: float
     minimum: float
     maximum: float
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple has a method of this name, which nobody calls here
 
 
 class Counts(NamedTuple):
@@ -94,6 +106,11 @@ def filtered(
     return found.filter(**{field: value for field, value in exact.items() if value is not None})
 
 
+def named_first(devices: QuerySet[Device]) -> QuerySet[Device]:
+    """By name; those without one after them, by id."""
+    return devices.order_by(Case(When(name="", then=1), default=0), "name", "id")
+
+
 def _presence(presence: str) -> Q:
     if presence == "online":
         return Q(is_online=True)
@@ -112,7 +129,7 @@ def _late() -> Q:
     own = Device.objects.exclude(heartbeat_s=None).order_by().values_list("heartbeat_s", flat=True).distinct()
     late = Q(heartbeat_s=None, last_seen_at__lt=now - timedelta(seconds=LATE_AFTER * settings.PANAL.heartbeat_s))
     for interval_s in own:
-        late |= Q(heartbeat_s=interval_s, last_seen_at__lt=now - timedelta(seconds=LATE_AFTER * interval_s))
+        late |= Q(heartbeat_s=interval_s, last_seen_at__lt=now - timedelta(seconds=LATE_AFTER * (interval_s or 0)))
     return Q(is_online=True) & late
 
 
@@ -185,7 +202,7 @@ def group_for(user: Any, group_id: int, capability: str = SEE) -> Group:
     return _place(Group.objects.select_related("account"), user, group_id, capability)
 
 
-def _place(places: QuerySet[AnyModel], user: Any, id: int, capability: str) -> AnyModel:
+def _place(places: QuerySet[AnyModel, AnyModel], user: Any, id: int, capability: str) -> AnyModel:
     found = places.filter(pk=id).first()
     if found is None:
         raise NotFound("not_found")
@@ -285,7 +302,7 @@ def identity(device_id: str) -> Identity | None:
 
 def token_of(device: Device) -> str:
     """The token itself, to derive keys from. It leaves the server only when it is made."""
-    return vault.unseal(device.token_encrypted, f"token:{device.id}")
+    return vault.unseal(bytes(device.token_encrypted), f"token:{device.id}")
 
 
 def open_commands(device_id: str, now: datetime) -> list[OpenCommand]:

@@ -4,7 +4,7 @@ import uuid
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Body, Query, Router, Schema, Status
 from pydantic import Field
 
 from panal.cells.accounts.api import EDIT, MANAGE, OPERATE, account_for, account_ids_for, may_mint
@@ -258,7 +258,7 @@ def mint(request: HttpRequest, payload: MintIn) -> Any:
         account_id=_existing_account(payload.account),
         actor=actor_of(request),
     )
-    return 201, [secret._asdict() for secret in minted]
+    return Status(201, [secret._asdict() for secret in minted])
 
 
 def _existing_account(account_id: int | None) -> int | None:
@@ -346,7 +346,7 @@ def commands(request: HttpRequest, device_id: DeviceId, paging: Query[Paging]) -
 @router.post("/devices/{device_id}/commands", response=answers(CommandOut, 201))
 def queue_command(request: HttpRequest, device_id: DeviceId, payload: CommandIn) -> Any:
     found = queries.device_for(request.user, device_id, OPERATE)
-    return 201, actions.queue_command(device=found, actor=actor_of(request), **payload.dict())
+    return Status(201, actions.queue_command(device=found, actor=actor_of(request), **payload.dict()))
 
 
 @router.get("/commands/{command_id}", response=answers(CommandOut))
@@ -366,7 +366,7 @@ def twin(request: HttpRequest, device_id: DeviceId) -> Any:
 
 
 @router.patch("/devices/{device_id}/desired", response=answers(TwinOut))
-def set_desired(request: HttpRequest, device_id: DeviceId, payload: dict[str, Any]) -> Any:
+def set_desired(request: HttpRequest, device_id: DeviceId, payload: Body[dict[str, Any]]) -> Any:
     """A merge patch (RFC 7396): null deletes."""
     found = queries.device_for(request.user, device_id, EDIT)
     return actions.set_desired(device=found, patch=payload, actor=actor_of(request))
@@ -404,7 +404,9 @@ def sectors(request: HttpRequest, paging: Query[Paging], account: Id | None = No
 def create_sector(request: HttpRequest, payload: SectorIn) -> Any:
     account = account_for(request.user, payload.account, EDIT)  # type: ignore[arg-type]
     parent = queries.sector_for(request.user, payload.parent, EDIT) if payload.parent else None
-    return 201, actions.create_sector(account_id=account.pk, name=payload.name, parent=parent, actor=actor_of(request))
+    return Status(
+        201, actions.create_sector(account_id=account.pk, name=payload.name, parent=parent, actor=actor_of(request))
+    )
 
 
 @router.patch("/sectors/{sector_id}", response=answers(SectorOut))
@@ -417,7 +419,7 @@ def rename_sector(request: HttpRequest, sector_id: Id, payload: NameIn) -> Any:
 def delete_sector(request: HttpRequest, sector_id: Id) -> Any:
     """Its devices stay, without a sector; the sectors inside it go too."""
     actions.delete_place(place=queries.sector_for(request.user, sector_id, EDIT), actor=actor_of(request))
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/groups", response=answers(Page[GroupOut]))
@@ -428,7 +430,7 @@ def groups(request: HttpRequest, paging: Query[Paging], account: Id | None = Non
 @router.post("/groups", response=answers(GroupOut, 201))
 def create_group(request: HttpRequest, payload: GroupIn) -> Any:
     account = account_for(request.user, payload.account, EDIT)  # type: ignore[arg-type]
-    return 201, actions.create_group(account_id=account.pk, name=payload.name, actor=actor_of(request))
+    return Status(201, actions.create_group(account_id=account.pk, name=payload.name, actor=actor_of(request)))
 
 
 @router.patch("/groups/{group_id}", response=answers(GroupOut))
@@ -441,4 +443,4 @@ def rename_group(request: HttpRequest, group_id: Id, payload: NameIn) -> Any:
 def delete_group(request: HttpRequest, group_id: Id) -> Any:
     """Its devices stay."""
     actions.delete_place(place=queries.group_for(request.user, group_id, EDIT), actor=actor_of(request))
-    return 204, None
+    return Status(204, None)

@@ -90,7 +90,8 @@ def prune(now: datetime) -> int:
     gone = _prune(TelemetryPoint, "", "at", now, keep.telemetry_raw_days)
     gone += _prune(TelemetrySlot, "width_s = 300 AND ", "at", now, keep.telemetry_5min_days)
     gone += _prune(TelemetrySlot, "width_s = 3600 AND ", "at", now, keep.telemetry_hourly_days)
-    return gone + _prune(LogLine, "", "received_at", now, keep.log_days)
+    gone += _prune(LogLine, "", "received_at", now, keep.log_days)
+    return gone
 
 
 def _prune(model: type, condition: str, column: str, now: datetime, days: float) -> int:
