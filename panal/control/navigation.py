@@ -29,7 +29,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     if not hasattr(request, "user") or not request.user.is_authenticated:
         return {"theme": "", "nav": {}}
     lines = {section: _lines(request, section) for section in ("", "account", "staff")}
-    foot = lines[""][:AT_THE_FOOT]
+    foot = _foot(request)
     return {
         "theme": request.user.theme,
         "account": page.account_of(request),
@@ -42,6 +42,14 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
             "more_is_here": not any(line.is_here for line in foot),
         },
     }
+
+
+def _foot(request: HttpRequest) -> list[Line]:
+    """The overview and every cell's first entry, then the others."""
+    firsts = [OVERVIEW, *(card.navigation[0] for card in cards() if card.navigation)]
+    daily = [entry for entry in firsts if entry.section == ""]
+    others = [entry for entry in _entries(request) if entry.section == "" and entry not in daily]
+    return [_line(request, entry) for entry in [*daily, *others][:AT_THE_FOOT]]
 
 
 def _lines(request: HttpRequest, section: str) -> list[Line]:

@@ -23,6 +23,12 @@ SCOPE_CHOICES = {
 DAYS = [("30", _("30 days")), ("90", _("90 days")), ("365", _("One year")), ("", _("It does not expire"))]
 
 
+def stacked(field: forms.Field) -> forms.Field:
+    """Its choices are sentences: one under the other."""
+    field.stacked = True
+    return field
+
+
 def time_zones() -> list[tuple[str, Any]]:
     names = sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/"))
     return [("", _("As the server")), ("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
@@ -51,7 +57,9 @@ class PersonForm(forms.ModelForm):
 
 class MemberForm(forms.Form):
     email = forms.EmailField(label=_("Email"), widget=forms.EmailInput({"autocomplete": "off"}))
-    role = forms.ChoiceField(label=_("Role"), choices=ROLE_CHOICES, initial=Role.MEMBER)
+    role = stacked(
+        forms.ChoiceField(label=_("Role"), choices=ROLE_CHOICES, initial=Role.MEMBER, widget=forms.RadioSelect)
+    )
 
 
 class RoleForm(forms.Form):
@@ -60,11 +68,13 @@ class RoleForm(forms.Form):
 
 class TokenForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=80, help_text=_("What uses it: “weekly report”, “Grafana”."))
-    scopes = forms.MultipleChoiceField(
-        label=_("It may"),
-        choices=[(scope, SCOPE_CHOICES[scope]) for scope in SCOPES],
-        initial=["read"],
-        widget=forms.CheckboxSelectMultiple,
+    scopes = stacked(
+        forms.MultipleChoiceField(
+            label=_("It may"),
+            choices=[(scope, SCOPE_CHOICES[scope]) for scope in SCOPES],
+            initial=["read"],
+            widget=forms.CheckboxSelectMultiple,
+        )
     )
     days = forms.TypedChoiceField(
         label=_("Lasts"), choices=DAYS, initial="365", required=False, coerce=int, empty_value=None

@@ -63,8 +63,8 @@ def accounts_for(user: User, capability: str = SEE) -> QuerySet[Account]:
 
 
 def accounts_of_member(user: User) -> list[Account]:
-    """The accounts a person belongs to: of a member of the staff not every one."""
-    return list(Account.objects.filter(memberships__user=user))
+    """The accounts a person belongs to, the first joined first: of a member of the staff not every one."""
+    return list(Account.objects.filter(memberships__user=user).order_by("memberships__id"))
 
 
 def account_for(user: User, account_id: int, capability: str = SEE) -> Account:

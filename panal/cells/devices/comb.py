@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from .models import Device
+from .models import Device, State
 from .queries import Counts
 
 MOST_CELLS = 120
@@ -48,7 +48,8 @@ def _with_room(cells: list[Cell], columns: int) -> list[Cell]:
 
 
 def _of(device: Device) -> Cell:
-    return Cell("", "", device.presence, reverse("device", args=[device.pk]), str(device))
+    presence = "minted" if device.state == State.MINTED else device.presence
+    return Cell("", "", presence, reverse("device", args=[device.pk]), str(device))
 
 
 def _shares(counts: Counts) -> list[Cell]:

@@ -31,7 +31,7 @@ from .models import Device, Group, Sector
 
 COMMANDS_SHOWN = 10
 LINES_SHOWN = 100
-ATTENTION_SHOWN = 8
+ATTENTION_SHOWN = 6
 LOW_BATTERY_PCT = 20
 RANGES = {
     "hour": (gettext_lazy("1 h"), timedelta(hours=1), "raw"),
@@ -84,7 +84,8 @@ def _filtered(request: HttpRequest, filters: dict[str, str]) -> QuerySet[Device]
         model=filters["model"],
         account=_account_id(request),
     )
-    return found.filter(sector=None) if sector == "none" else found
+    found = found.filter(sector=None) if sector == "none" else found
+    return queries.named_first(found)
 
 
 def _may_edit_some(request: HttpRequest) -> bool:
@@ -262,9 +263,7 @@ def queue_command(request: HttpRequest, device_id: str) -> HttpResponse:
 def cancel_command(request: HttpRequest, command_id: UUID) -> HttpResponse:
     command = queries.command_for(request.user, command_id, OPERATE)
     actions.cancel_command(command=command, actor=_actor(request))
-    return page.done(
-        request, _("The command is cancelled."), reverse("device", args=[command.device_id]) + "#commands"
-    )
+    return page.done(request, _("The command is cancelled."), reverse("device", args=[command.device_id]) + "#commands")
 
 
 @login_required
@@ -382,7 +381,7 @@ def attention_part(request: HttpRequest, account: Any) -> page.Part:
 def _attention_row(device: Device) -> dict[str, Any]:
     row = {"href": reverse("device", args=[device.pk]), "title": str(device), "at": device.last_seen_at}
     if not device.is_online:
-        return row | {"sign": "offline", "icon": "wifi-off", "text": _("Offline"), "at": device.online_changed_at}
+        return row | {"sign": "offline", "icon": "wifi-off", "text": _("Offline since"), "at": device.online_changed_at}
     if device.presence == "late":
         return row | {"sign": "late", "icon": "clock-alert", "text": _("Its sign of life is overdue")}
     battery = _("Battery %(pct)d %%") % {"pct": device.battery_pct or 0}

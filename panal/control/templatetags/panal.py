@@ -44,7 +44,7 @@ def signal(dbm: int | None) -> dict[str, Any]:
     if dbm is None:
         return {"dbm": None}
     bars = [{"x": x, "y": 15 - height, "height": height, "is_on": dbm >= least} for x, height, least in BARS]
-    words = (_("None"), _("Weak"), _("Fair"), _("Good"), _("Strong"))
+    words = (_("No signal"), _("Weak"), _("Fair"), _("Good"), _("Strong"))
     return {"dbm": dbm, "bars": bars, "word": words[sum(bar["is_on"] for bar in bars)]}
 
 

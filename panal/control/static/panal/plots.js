@@ -48,7 +48,7 @@ function axes(colour, unit, x, relative) {
   const number = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
   const times = (_, ticks) => ticks.map((at) => (relative ? `${number.format(at)} ms` : format.format(new Date(at * 1000))));
   return [
-    { ...common, values: times, space: 64 },
+    { ...common, values: times, space: 64, size: 30 },
     { ...common, values: (_, ticks) => ticks.map((value) => number.format(value)), size: 52 },
   ];
 }
