@@ -1,7 +1,6 @@
 """Domain events leave the control plane here: once per transaction, after it has committed, the whole list at once."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
 from django.db import transaction
@@ -48,15 +47,3 @@ def _waiting(connection: object) -> list[DomainEvent] | None:
 def _publish(events: list[DomainEvent]) -> None:
     if _publisher is not None and events:
         _publisher(events)
-
-
-@contextmanager
-def collected() -> Iterator[list[DomainEvent]]:
-    """For tests: the events that were published inside the block."""
-    heard: list[DomainEvent] = []
-    before = _publisher
-    set_publisher(heard.extend)
-    try:
-        yield heard
-    finally:
-        set_publisher(before)

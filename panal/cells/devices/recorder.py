@@ -259,7 +259,10 @@ def record_sent(batch: list[Sent], now: datetime) -> list[Any]:
             "id", "device_id"
         )
     }
-    fresh = {m.command_id: m for m in batch if queued.get(m.command_id) == m.device_id and m.device_id in known}
+    fresh: dict[str, Sent] = {}
+    for m in batch:
+        if queued.get(m.command_id) == m.device_id and m.device_id in known:
+            fresh.setdefault(m.command_id, m)
     id_of = rows.adapter(Command, "id")
     rows.update_each(
         f"UPDATE {rows.table(Command)} SET status = 'sent', sent_at = %s WHERE id = %s AND status = 'queued'",  # noqa: S608

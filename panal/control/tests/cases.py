@@ -5,14 +5,32 @@ and for everybody else it is not there.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from django.test import TestCase
+
+from panal.control.events import set_publisher
+from panal.gateway.store import DomainEvent
 
 PEOPLE = ("alice", "bob", "carla", "vera", "charlie", "sam", "fay", "ada")
 CUSTOMERS = {"alice", "bob", "carla", "vera"}
 """Everybody of the account; Charlie has another one."""
 SEERS = CUSTOMERS | {"sam", "ada"}
 """Everybody who sees what is in the account."""
+
+
+@contextmanager
+def collected() -> Iterator[list[DomainEvent]]:
+    """The events that are published inside the block; those of a test's own transaction too."""
+    heard: list[DomainEvent] = []
+    set_publisher(heard.extend)
+    try:
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            yield heard
+    finally:
+        set_publisher(None)
 
 
 class PermissionCases:

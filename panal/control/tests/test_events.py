@@ -1,7 +1,8 @@
 import pytest
 from django.db import transaction
 
-from panal.control.events import collected, publish_on_commit, set_publisher
+from panal.control.events import publish_on_commit, set_publisher
+from panal.control.tests.cases import collected
 from panal.gateway.store import DomainEvent
 
 ONE = DomainEvent("device.added", "devices", 1, "D1", {})

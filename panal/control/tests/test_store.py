@@ -4,8 +4,8 @@ from django.test import Client
 from panal.cells.care.messages import Event, Recorded
 from panal.cells.devices.actions import queue_command, revoke_device, set_desired
 from panal.cells.devices.messages import Answer, Heartbeat, Hello
-from panal.control.events import collected
 from panal.control.store import DjangoStore
+from panal.control.tests.cases import collected
 from panal.gateway.store import Entry, Store
 from panal.protocol import command, keys
 from panal.protocol.errors import BadRequest, NotFound, Unauthorized, Unavailable
