@@ -23,6 +23,7 @@ from .bus import Outbox
 from .identity import Identities, holds
 from .limits import Failures, is_private
 from .store import Identity
+from .tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +57,7 @@ class Callout:
         await connection.subscribe(SUBJECT, QUEUE, cb=self._ask)
 
     async def stop(self) -> None:
-        for task in tuple(self._asked):
-            task.cancel()
-        await asyncio.gather(*self._asked, return_exceptions=True)
+        await end(self._asked)
 
     async def _ask(self, message: Msg) -> None:
         """One question; answered beside the others, so that a slow one holds nobody up."""

@@ -24,6 +24,8 @@ import nkeys  # type: ignore[import-untyped]
 
 from panal.settings import Settings
 
+from .tasks import end
+
 logger = logging.getLogger(__name__)
 
 ACCOUNT_SEED_PREFIX = nkeys.PREFIX_BYTE_ACCOUNT
@@ -171,10 +173,7 @@ class Broker:
         return self.access
 
     async def stop(self) -> None:
-        if self._watcher:
-            self._watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watcher
+        await end([self._watcher])
         if self.process:
             self.process.send_signal(signal.SIGTERM)
             await asyncio.to_thread(_wait_or_kill, self.process)

@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from .store import DomainEvent
+from .tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +43,8 @@ class Outbox:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end([self._task])
+        if self._connection:
             await self._drain()
 
     def send(self, subject: str, payload: bytes) -> None:

@@ -36,6 +36,7 @@ from .mqtt import Bridge
 from .presence import Presences
 from .store import DomainEvent, Store
 from .stream import Streams
+from .tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -140,9 +141,7 @@ class Gateway:
         """In order: nothing new comes in, what was taken is committed, then the broker goes."""
         self.close_live()
         await self.streams.stop()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self.presences.stop()
         if self.callout:
             await self.callout.stop()

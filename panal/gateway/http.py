@@ -291,7 +291,7 @@ async def read(receive: Receive, most: int) -> bytes:
 
 
 class Patience:
-    """Time limits for bodies on their way, looked at together now and then: a timer for each would cost every request."""
+    """Time limits for bodies on their way, looked at together now and then: a timer for each costs every request."""
 
     def __init__(self, limit_s: float = READ_S) -> None:
         self._limit_s = limit_s

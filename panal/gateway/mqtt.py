@@ -22,6 +22,7 @@ from .cell import EventKinds, Hub, Leaf
 from .http import unknown_kind
 from .ledger import Ledger
 from .limits import Rates
+from .tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +56,7 @@ class Bridge:
         )
 
     async def stop(self) -> None:
-        for task in tuple(self._after):
-            task.cancel()
-        await asyncio.gather(*self._after, return_exceptions=True)
+        await end(self._after)
 
     async def _receive(self, message: Msg) -> None:
         self.receive(message.subject, message.data)

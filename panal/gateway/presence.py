@@ -20,6 +20,8 @@ from panal.cells.devices.messages import Presence
 from panal.protocol import instants
 from panal.protocol.topics import is_device_id
 
+from .tasks import end
+
 logger = logging.getLogger(__name__)
 
 QUEUE = "panal-presence"
@@ -69,10 +71,7 @@ class Presences:
         self._task = asyncio.create_task(self._reconcile_often())
 
     async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await end([self._task])
 
     def reconcile_soon(self) -> None:
         self._again.set()

@@ -184,6 +184,6 @@ def boards(gateway: Gateway) -> Iterator[Callable[..., Any]]:
 async def until(condition: Callable[[], Any], within_s: float = 10.0) -> Any:
     """Wait until something outside this process has happened (a broker, a thread)."""
     async with asyncio.timeout(within_s):
-        while not (found := condition()):
+        while not (found := condition()):  # noqa: ASYNC110  no event of ours says it
             await asyncio.sleep(0.01)
         return found

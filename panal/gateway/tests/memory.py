@@ -1,4 +1,4 @@
-"""A store in memory: a second, whole implementation of the seam, so that the data plane is tested without a database."""
+"""A store in memory: a second, whole implementation of the seam, to test the data plane without a database."""
 
 import hashlib
 import threading
