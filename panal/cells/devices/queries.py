@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
-from django.db.models import Case, Count, Model, Prefetch, Q, QuerySet, When
+from django.db.models import Case, Count, F, Model, Prefetch, Q, QuerySet, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from panal.cells.accounts.api import EDIT, MANAGE, SEE, account_ids_for, may, may_mint, require
@@ -182,9 +183,15 @@ def with_online(places: QuerySet[AnyModel]) -> QuerySet[AnyModel]:
     return places.annotate(online_count=Count("devices", filter=Q(devices__is_online=True)))
 
 
+def under_parents(sectors: QuerySet[Sector]) -> QuerySet[Sector]:
+    """By name, each one's inner ones after it."""
+    outer = Coalesce("parent__name", "name")
+    return sectors.order_by(outer, Coalesce("parent_id", "id"), F("parent").asc(nulls_first=True), "name")
+
+
 def sectors_for(user: Any, account: int | None = None, capability: str = SEE) -> QuerySet[Sector]:
     found = Sector.objects.filter(_reach(user, capability)).select_related("account", "parent")
-    found = found.annotate(device_count=Count("devices"))
+    found = found.annotate(device_count=Count("devices")).order_by("name", "id")
     return found.filter(account_id=account) if account is not None else found
 
 
@@ -194,7 +201,7 @@ def sector_for(user: Any, sector_id: int, capability: str = SEE) -> Sector:
 
 def groups_for(user: Any, account: int | None = None, capability: str = SEE) -> QuerySet[Group]:
     found = Group.objects.filter(_reach(user, capability)).select_related("account")
-    found = found.annotate(device_count=Count("devices"))
+    found = found.annotate(device_count=Count("devices")).order_by("name", "id")
     return found.filter(account_id=account) if account is not None else found
 
 

@@ -296,7 +296,7 @@ def sectors(request: HttpRequest) -> HttpResponse:
             actions.create_sector(account_id=_edited(request), actor=_actor(request), **form.cleaned_data)
             return page.done(request, _("The sector is there."), reverse("sectors"))
     context = {"form": form, "may_edit": _may_edit_some(request), "kind": "sector", "icon": "map-pin"}
-    return page.answer(request, "devices/sectors.html", {"list": partial(_place_rows, known)}, context)
+    return page.answer(request, "devices/sectors.html", {"list": partial(_place_rows, queries.under_parents(known))}, context)
 
 
 @login_required

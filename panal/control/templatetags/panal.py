@@ -65,9 +65,11 @@ def ago(local: datetime) -> str:
     if 0 < seconds < 3600:
         minutes = int(seconds // 60)
         return ngettext("%(n)d min ago", "%(n)d min ago", minutes) % {"n": minutes}
-    if local.date() == timezone.localdate():
-        return formats.time_format(local.time(), "TIME_FORMAT")
-    return formats.date_format(local, "SHORT_DATETIME_FORMAT")
+    clock = formats.time_format(local.time(), "TIME_FORMAT")
+    today = timezone.localdate()
+    if local.date() == today:
+        return clock
+    return f"{formats.date_format(local, 'j M' if local.year == today.year else 'j M Y')} {clock}"
 
 
 @register.simple_tag(takes_context=True)
