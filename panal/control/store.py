@@ -38,7 +38,8 @@ def on_database(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        connection.close_if_unusable_or_obsolete()
+        if not connection.in_atomic_block:  # a caller's transaction, as in tests, must not be closed under its feet
+            connection.close_if_unusable_or_obsolete()
         try:
             return function(*args, **kwargs)
         except GONE as error:
