@@ -44,8 +44,8 @@ def board_sources() -> list[Path]:
 
 def build() -> Path:
     """A folder from which the VM runs the firmware and the simulation."""
-    sources = [*board_sources(), *(PACKAGE / name for name in SIMULATION), PACKAGE / "virtual" / "shrink.py"]
-    folder = cache_folder() / "board" / _digest(sources)
+    sources = [*board_sources(), *(PACKAGE / name for name in SIMULATION)]
+    folder = cache_folder() / "board" / _digest([*sources, Path(__file__), Path(shrink.__file__)])
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (folder.parent / "lock").open("w") as lock:
@@ -65,7 +65,6 @@ def compile_file(source: Path, target: Path, name: str = "") -> None:
 def _build(sources: list[Path], folder: Path) -> None:
     draft = Path(tempfile.mkdtemp(dir=folder.parent))
     texts = {str(source.relative_to(PACKAGE)): source.read_text(encoding="utf-8") for source in sources}
-    texts.pop("virtual/shrink.py")
     for name, text in shrink.shrink(texts).items():
         small = draft / "panal" / name
         small.parent.mkdir(parents=True, exist_ok=True)

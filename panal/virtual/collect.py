@@ -75,7 +75,7 @@ def run_in_vm(test: Path, heap: str = HEAP) -> str:
     vm = runner.find_vm()
     if vm is None:
         raise Failed("There is no MicroPython VM: run tools/micropython.sh once.")
-    folder = _folder_for(test)
+    folder = folder_for(test)
     module = ".".join(test.relative_to(build.ROOT).with_suffix("").parts)
     done = subprocess.run(  # noqa: S603
         [str(vm), "-X", f"heapsize={heap}", "-c", _program(module)],
@@ -92,7 +92,7 @@ def _program(module: str) -> str:
     return f"import unittest, sys; __import__({module!r}); unittest.run(sys.modules[{module!r}])"
 
 
-def _folder_for(test: Path) -> Path:
+def folder_for(test: Path) -> Path:
     """The firmware (not shrunk, so that tests reach every name), the shim, and the test, compiled; only what changed."""
     folder = build.cache_folder() / "board" / "tests"
     sources = [path for pattern in SOURCES for path in build.PACKAGE.glob(pattern)]

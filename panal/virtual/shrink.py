@@ -26,19 +26,33 @@ def shrink(files: Files) -> Files:
 
 
 def _without_unused(files: Files) -> Files:
-    """Blank the functions, classes and constants at the top of the files that nobody names."""
+    """Blank the functions, classes, constants and methods that nobody names."""
     counts = Counter(word for text in files.values() for word in _words(text))
     return {path: _blanked(text, counts) for path, text in files.items()}
 
 
 def _blanked(text: str, counts: Counter[str]) -> str:
     lines = text.splitlines(keepends=True)
-    for node in ast.parse(text).body:
+    for node in _definitions(ast.parse(text)):
         name = _defined(node)
         if name and counts[name] == _mentions_within(node, name):
             for line in range(node.lineno - 1, node.end_lineno or node.lineno):
                 lines[line] = "\n"
     return "".join(lines)
+
+
+def _definitions(module: ast.Module) -> Iterator[ast.stmt]:
+    """What stands at the top of a file, and the methods of its classes."""
+    for node in module.body:
+        yield node
+        if isinstance(node, ast.ClassDef):
+            yield from (
+                method for method in node.body[1:] if isinstance(method, ast.FunctionDef) and not _is_special(method)
+            )
+
+
+def _is_special(method: ast.FunctionDef) -> bool:
+    return method.name.startswith("__") or bool(method.decorator_list)
 
 
 def _defined(node: ast.stmt) -> str | None:

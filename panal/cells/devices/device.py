@@ -172,6 +172,8 @@ def hello(hardware, config, boot_count):
 
 def heartbeat(hardware, config, uptime_s):
     """`up/heartbeat`, which is the HTTP heartbeat: battery 0..1 or null, rssi in dBm."""
+    if hasattr(gc, "mem_free"):
+        gc.collect()  # so that what is free is not hidden by what is only not collected yet
     return {
         "deviceId": config["device_id"],
         "battery": hardware.battery(),

@@ -1,0 +1,48 @@
+"""The board's queue under power cuts, in the real VM on LittleFS; the story is panal/virtual/vm/power_cut.py."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from panal.virtual import build, collect, runner
+
+POWER_CUT = build.PACKAGE / "virtual" / "vm" / "power_cut.py"
+HEAP = "400k"  # the flash lies in the heap too, several times over
+
+
+def tell(folder):
+    command = [str(runner.find_vm()), "-X", f"heapsize={HEAP}", "-m", "panal.virtual.vm.power_cut"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_no_event_is_lost_or_comes_back_wherever_the_power_goes():
+    done = tell(collect.folder_for(POWER_CUT))
+    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    # Before the last line stands what the collector says when it closes files on a flash that is gone.
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["cuts"] > 30
+    assert found["pairs"] > 300
+
+
+NAMES = "sorted(int(name) for name in self._storage.names(FOLDER) if name.isdigit())"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("self._storage.rename(DRAFT, _name(number))", "pass"),
+        ("self._storage.remove(_name(entry[0]))", "pass"),
+        (NAMES, f"list(reversed({NAMES}))"),
+    ],
+)
+def test_the_story_finds_a_queue_that_is_wrong(tmp_path, good, bad):
+    """The story itself must be able to fail."""
+    folder, wrong = tmp_path / "build", tmp_path / "queue.py"
+    shutil.copytree(collect.folder_for(POWER_CUT), folder)
+    source = (build.PACKAGE / "board" / "queue.py").read_text(encoding="utf-8")
+    assert good in source
+    wrong.write_text(source.replace(good, bad), encoding="utf-8")
+    build.compile_file(wrong, folder / "panal" / "board" / "queue.mpy")
+    assert tell(folder).returncode != 0
