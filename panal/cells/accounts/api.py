@@ -2,7 +2,17 @@
 
 from .actions import audit_entry, note_token_use, record_audit, record_audits
 from .actor import Actor, person, program, system
-from .queries import account_for, account_ids_for, accounts_for, accounts_of_member, live_token, may, may_mint, require
+from .queries import (
+    account_for,
+    account_ids_for,
+    accounts_for,
+    accounts_of_member,
+    is_account,
+    live_token,
+    may,
+    may_mint,
+    require,
+)
 from .roles import EDIT, HANDLE, MANAGE, MINT, OPERATE, SEE
 
 __all__ = [
@@ -18,6 +28,7 @@ __all__ = [
     "accounts_for",
     "accounts_of_member",
     "audit_entry",
+    "is_account",
     "live_token",
     "may",
     "may_mint",

@@ -75,6 +75,11 @@ def account_for(user: User, account_id: int, capability: str = SEE) -> Account:
     return account
 
 
+def is_account(account_id: int) -> bool:
+    """Whether there is such an account, for those who mint and see none."""
+    return Account.objects.filter(id=account_id).exists()
+
+
 def members_for(user: User, account: Account) -> QuerySet[Membership]:
     """Everybody of an account sees who else is in it."""
     require(user, account.pk, SEE)

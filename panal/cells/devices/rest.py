@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from ninja import Body, Query, Router, Schema, Status
 from pydantic import Field
 
-from panal.cells.accounts.api import EDIT, MANAGE, OPERATE, account_for, account_ids_for, may_mint
+from panal.cells.accounts.api import EDIT, MANAGE, OPERATE, account_for, account_ids_for, is_account, may_mint
 from panal.control.rest import DeviceId, Id, Input, Instant, Page, Paging, actor_of, answers, page_of
 from panal.protocol.errors import BadRequest, Forbidden
 
@@ -262,9 +262,7 @@ def mint(request: HttpRequest, payload: MintIn) -> Any:
 
 
 def _existing_account(account_id: int | None) -> int | None:
-    from panal.cells.accounts.models import Account
-
-    if account_id is not None and not Account.objects.filter(pk=account_id).exists():
+    if account_id is not None and not is_account(account_id):
         raise BadRequest("unknown_account", "no such account", "account")
     return account_id
 
