@@ -1,6 +1,7 @@
 """Readings as the page plots them: one plot for each measurement, mean with the band from minimum to maximum."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -12,9 +13,13 @@ from .queries import Reading
 from .words import measure
 
 
-def plots_of(readings: Iterable[Reading], resolution: str) -> list[dict[str, Any]]:
+def plots_of(readings: Iterable[Reading], resolution: str, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """One plot for each measurement, over the whole stretch of time, however little was measured in it."""
     by_name = groupby(sorted(readings, key=attrgetter("name", "at")), key=attrgetter("name"))
-    return [_plot(name, list(rows), resolution) for name, rows in by_name]
+    plots = [_plot(name, list(rows), resolution) for name, rows in by_name]
+    for plot in plots:
+        plot["data"]["across"] = [since.timestamp(), until.timestamp()]
+    return plots
 
 
 def _plot(name: str, rows: list[Reading], resolution: str) -> dict[str, Any]:
@@ -32,7 +37,12 @@ def _plot(name: str, rows: list[Reading], resolution: str) -> dict[str, Any]:
         "minimum": _number(min(row.minimum for row in rows)),
         "mean": _number(sum(row.mean * row.count for row in rows) / count),
         "maximum": _number(max(row.maximum for row in rows)),
-        "data": {"x": [row.at.timestamp() for row in rows], "lines": lines, "unit": unit},
+        "data": {
+            "x": [row.at.timestamp() for row in rows],
+            "lines": lines,
+            "unit": unit,
+            "upward": [0, 100] if unit == "%" else None,
+        },
     }
 
 

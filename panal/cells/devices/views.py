@@ -183,10 +183,10 @@ def _around(request: HttpRequest, shown: Device) -> dict[str, Any]:
 
 def _telemetry(request: HttpRequest, shown: Device, range_: str) -> dict[str, Any]:
     _label, length, resolution = RANGES[range_]
-    since = timezone.now() - length
-    readings = queries.telemetry_for(request.user, shown.pk, resolution=resolution, since=since)
+    now = timezone.now()
+    readings = queries.telemetry_for(request.user, shown.pk, resolution=resolution, since=now - length)
     ranges = [(name, label) for name, (label, *_rest) in RANGES.items()]
-    return {"range": range_, "ranges": ranges, "plots": plots.plots_of(readings, resolution)}
+    return {"range": range_, "ranges": ranges, "plots": plots.plots_of(readings, resolution, now - length, now)}
 
 
 def _commands(request: HttpRequest, shown: Device) -> dict[str, Any]:

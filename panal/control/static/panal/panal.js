@@ -4,6 +4,7 @@ import { drawPlots } from "./plots.js";
 
 const TOAST_MS = 7000;
 const SILENCE_MS = 4000;
+const STALE_MS = 400;
 
 const closest = (event, selector) => event.target instanceof Element && event.target.closest(selector);
 
@@ -77,15 +78,24 @@ document.addEventListener("change", (event) => {
 function isInUse(part) {
   const active = document.activeElement;
   const isTyping = part.contains(active) && active.matches("input, select, textarea");
-  return isTyping || part.querySelector("input[name=device]:checked, dialog[open], [data-held]") !== null;
+  return isTyping || part.querySelector("input[name=device]:checked, dialog[open], details[open], [data-held], .htmx-request") !== null;
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   const part = event.detail.elt;
-  if (part.matches("[data-live]") && (document.hidden || isInUse(part))) event.preventDefault();
+  if (!part.matches("[data-live]")) return;
+  const waits = document.hidden || isInUse(part);
+  part.toggleAttribute("data-stale", waits);
+  if (waits) event.preventDefault();
 });
+setInterval(refreshStale, STALE_MS);
 document.addEventListener("htmx:afterSwap", (event) => drawPlots(event.target));
-document.addEventListener("visibilitychange", () => document.hidden || refreshParts());
+document.addEventListener("visibilitychange", refreshStale);
+
+function refreshStale() {
+  if (document.hidden) return;
+  for (const part of document.querySelectorAll("[data-stale]")) if (!isInUse(part)) window.htmx.trigger(part, "panal:part");
+}
 
 function refreshParts() {
   window.htmx?.trigger(document.body, "panal:fresh");

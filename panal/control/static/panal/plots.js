@@ -12,7 +12,7 @@ export async function drawPlots(root) {
 
 function draw(uPlot, figure) {
   const canvas = figure.querySelector(".canvas");
-  const { x, lines, unit, relative } = JSON.parse(figure.querySelector("script").textContent);
+  const { x, lines, unit, relative, across, upward } = JSON.parse(figure.querySelector("script").textContent);
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
   const plot = new uPlot(
@@ -21,10 +21,10 @@ function draw(uPlot, figure) {
       height: canvas.clientHeight,
       legend: { show: false },
       cursor: { y: false, points: { size: 8 } },
-      scales: { x: { time: !relative } },
-      axes: axes(colour, unit, x, relative),
+      scales: { x: { time: !relative, ...(across && { range: across }) }, ...(upward && { y: { range: upward } }) },
+      axes: axes(colour, across ?? [x[0], x.at(-1)], relative),
       series: [{}, ...lines.map((line, index) => series(line, index, colour))],
-      bands: lines.length === 3 && !relative ? [{ series: [3, 2], fill: colour("--plot-fill") }] : [],
+      bands: lines.length === 3 && !relative ? [{ series: [2, 3], fill: colour("--plot-fill") }] : [],
       hooks: { setCursor: [(u) => showValue(u, figure, unit, relative)] },
     },
     [x, ...lines.map((line) => line.values)],
@@ -34,7 +34,7 @@ function draw(uPlot, figure) {
   new ResizeObserver(() => plot.setSize({ width: canvas.clientWidth, height: canvas.clientHeight })).observe(canvas);
 }
 
-function axes(colour, unit, x, relative) {
+function axes(colour, [from, to], relative) {
   const common = {
     stroke: colour("--muted"),
     font: `12px ${getComputedStyle(document.body).fontFamily}`,
@@ -42,7 +42,7 @@ function axes(colour, unit, x, relative) {
     ticks: { show: false },
   };
   const language = document.documentElement.lang;
-  const isLong = x.length > 1 && x.at(-1) - x[0] > 1.5 * DAY_S;
+  const isLong = to - from > 1.5 * DAY_S;
   const options = isLong ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" };
   const format = new Intl.DateTimeFormat(language, options);
   const number = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
