@@ -12,7 +12,7 @@ ONLINE_LOOK_S = 0.1
 
 
 class Board:
-    """What cells see of the board. `hardware` is the real one or a simulated one; see board/esp32.py for what it has."""
+    """What cells see of the board. `hardware` is the real one or a simulated one; board/esp32.py says what it has."""
 
     def __init__(self, hardware, config, flash, echo=None):
         self.hardware = hardware

@@ -70,7 +70,7 @@ def parse_answer(data, asked_ms, heard_ms):
 
 
 async def ask(clock, open_udp, host, port=123):
-    """Set the clock by an SNTP server; False when it does not answer. `open_udp(host, port)` gives send, receive, close."""
+    """Set the clock by an SNTP server; False when it does not answer. `open_udp(host, port)`: send, receive, close."""
     try:
         udp = open_udp(host, port)
     except OSError:

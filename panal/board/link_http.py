@@ -1,4 +1,4 @@
-"""The link over HTTP (contract "Device HTTP API"); its methods are those of link_mqtt.
+"""The link over HTTP (docs/wire/devices-http.md); its methods are those of link_mqtt.
 
 One connection for everything, because an ESP32 has memory for one TLS session. The server's commands are asked for by a
 long poll, which gives way at once when there is something to say. What the rest of the board says in MQTT's terms is
@@ -97,7 +97,7 @@ class Link:
             self._board.on_desired(await self._ask("GET", PREFIX + topics.desired_path(self._id)))
 
     async def _listen(self):
-        """Ask for commands for as long as nobody has something to say; a board that saves power only when told that some wait."""
+        """Ask for commands while there is nothing to say; a board that saves power, only when told that some wait."""
         wait_s = self._board.config["command_wait_s"]
         self._has_work.clear()
         if wait_s or self._pending:

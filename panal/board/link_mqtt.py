@@ -1,4 +1,4 @@
-"""The link over MQTT (contract "MQTT"): connects, says hello, hands over what the server says, connects again.
+"""The link over MQTT (docs/wire/mqtt.md): connects, says hello, hands over what the server says, connects again.
 
 A link has: `is_up` · `await run()` for ever · `say(leaf, document)` best effort, False when it could not go ·
 `await deliver(event)` returns once the server has committed the event; raises Dropped or OSError.

@@ -127,7 +127,9 @@ class Client:
     # out
 
     def events(self):
-        """("connected",) · ("subscribed", id, qos) · ("message", topic, bytes) · ("published", id) · ("skipped", bytes) · ("closed", reason)"""
+        """("connected",) · ("subscribed", id, qos) · ("message", topic, bytes) · ("published", id) · ("skipped", bytes)
+        · ("closed", reason)
+        """
         events, self._events = self._events, []
         return events
 
@@ -252,7 +254,7 @@ def _length(length):
 
 
 def _remaining_length(buffer):
-    """(index where the body begins, its length); (None, 0) when more bytes are needed, (None, 1) when it is malformed."""
+    """(index where the body begins, its length); (None, 0): more bytes are needed, (None, 1): it is malformed."""
     length = 0
     for index in range(1, min(len(buffer), 5)):
         length |= (buffer[index] & 127) << 7 * (index - 1)

@@ -70,7 +70,7 @@ def der(pem):
 
 
 def is_private(host):
-    """Whether an address (or a name that only a local network knows) is on our own network: RFC 1918, 4193, 3927, loopback."""
+    """Whether an address (or a name that only a local network knows) is on our network: RFC 1918, 4193, 3927."""
     host = host.lower()
     if host == "localhost" or host.endswith(".local") or "." not in host and ":" not in host:
         return True

@@ -49,7 +49,7 @@ class Queue:
         return [event["uid"] for _, event in self._entries]
 
     def add(self, event):
-        """Keep an event: `{"uid","kind","at_ms","data"}`. When this returns, it is on flash (or was the one to drop)."""
+        """Keep an event: `{"uid","kind","at_ms","data"}`. After it, the event is on flash (or was the one to drop)."""
         if len(self._entries) >= self._capacity and event["kind"] == "TILT" and self._tilt() is None:
             self._log.warning("queue full: TILT dropped")
             return
@@ -73,7 +73,7 @@ class Queue:
             self._remove(entry)
 
     def _tilt(self):
-        """The oldest TILT: it is the least of a wearer's events, so it goes first (contract "The fall wearable")."""
+        """The oldest TILT: it is the least of a wearer's events, so it goes first (docs/boards/wearable-1.md)."""
         for entry in self._entries:
             if entry[1]["kind"] == "TILT":
                 return entry

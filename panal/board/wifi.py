@@ -1,4 +1,4 @@
-"""Keeping the Wi-Fi: tries again every 10 s, and restarts the board after 2 min without (contract "The fall wearable")."""
+"""Keeping the Wi-Fi: tries again every 10 s, and restarts the board after 2 min without."""
 
 import asyncio
 

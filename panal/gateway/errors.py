@@ -1,4 +1,4 @@
-"""What each error is over HTTP: one table (contract "Device HTTP API", Errors)."""
+"""What each error is over HTTP: one table (docs/wire/devices-http.md, Errors)."""
 
 from math import ceil
 from typing import Any

@@ -1,6 +1,6 @@
 """The device HTTP API on raw ASGI: authenticate, limit, decode, hand to the cell, answer after the commit.
 
-Every path stands below /api/v1/ and /api/ (contract "Device HTTP API"). One route object serves them all: a
+Every path stands below /api/v1/ and /api/ (docs/wire/devices-http.md). One route object serves them all: a
 dictionary finds the handler, no request object is made. Errors become answers in errors.py only.
 """
 

@@ -28,5 +28,5 @@ def for_connections():
 
 
 def for_events():
-    """Between attempts to hand over an event: 1, 3, 10 s, then every minute (contract "The fall wearable")."""
+    """Between attempts to hand over an event: 1, 3, 10 s, then every minute (docs/boards/wearable-1.md)."""
     return Backoff((1000, 3000, 10000, 60000))

@@ -1,7 +1,7 @@
 """Commands: signed, with a deadline, done at most once.
 
 The mac is HMAC-SHA256 under the device's command key over `id|name|expires_at_ms|canonical(args)`
-(contract "MQTT"). `Inbox` is the board's side: it decides what is carried out and repeats old answers.
+(docs/wire/mqtt.md). `Inbox` is the board's side: it decides what is carried out and repeats old answers.
 """
 
 import json

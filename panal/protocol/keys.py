@@ -1,7 +1,7 @@
 """Keys of a device: one token, and from it one key for each purpose.
 
 A token is 32 random bytes, written as 64 lower-case hexadecimal digits. The server compares `token_hash`; both ends
-derive `K(label) = HMAC-SHA256(token bytes, "panal/1/" + label)` (contract "MQTT", section Keys).
+derive `K(label) = HMAC-SHA256(token bytes, "panal/1/" + label)` (docs/wire/mqtt.md, Keys).
 MicroPython has no `hmac` module: this is RFC 2104 over its sha256.
 """
 

@@ -1,7 +1,7 @@
 """Every topic, subject and path of the wire, built and parsed in this one place.
 
-MQTT `panal/<id>/up/<leaf>` is NATS subject `panal.<id>.up.<leaf>` (contract "MQTT"). HTTP paths (contract
-"Device HTTP API") exist below both prefixes: boards in the field were flashed with the short one.
+MQTT `panal/<id>/up/<leaf>` is NATS subject `panal.<id>.up.<leaf>` (docs/wire/mqtt.md). HTTP paths
+(docs/wire/devices-http.md) exist below both prefixes: boards in the field were flashed with the short one.
 """
 
 UP = ("hello", "heartbeat", "telemetry", "event", "reported", "answer", "log")

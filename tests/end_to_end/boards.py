@@ -62,6 +62,12 @@ class VirtualBoard:
             found = self._news.wait_for(lambda: wanted.items() <= self._last().items(), timeout_s)
         assert found, f"{wanted} did not come; the board said {self.said[-20:]}"
 
+    def wait_for_log(self, word: str, timeout_s: float = 30) -> None:
+        """Until the board has logged something with this word in it."""
+        with self._news:
+            found = self._news.wait_for(lambda: any(word in str(said.get("log")) for said in self.said), timeout_s)
+        assert found, f"no {word!r} in the log; the board said {self.said[-20:]}"
+
     def _last(self) -> dict[str, Any]:
         last: dict[str, Any] = {}
         for said in self.said:

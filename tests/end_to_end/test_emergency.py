@@ -1,4 +1,4 @@
-"""Panal's main job: a wearable's firmware in the MicroPython VM, and a person who sees its emergency button in a browser."""
+"""Panal's main job: a wearable's firmware in the MicroPython VM, and a person who sees its emergency in a browser."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,8 @@ from tests.running import Panal
 
 CHROMIUM = "/usr/bin/chromium"
 OPTIONS = (
-    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
+    " --disable-sync"
 )
 EMAIL, PASSWORD = "alice@panal.example", "una clave larga 1"
 

@@ -1,4 +1,4 @@
-"""The fall wearable, model wearable-1. Pins: contract "The fall wearable"."""
+"""The fall wearable, model wearable-1. Pins: docs/boards/wearable-1.md."""
 
 CELLS = ("care",)
 

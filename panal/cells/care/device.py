@@ -1,7 +1,7 @@
 """What the wearable does: its emergency button, its tilt switch, its LED.
 
-Parts of the hardware: `button.edges()` list of (is_down, ticks in ms of the board's own clock), kept by an interrupt, so
-that no press is lost while the loop is busy; `tilt.is_on()`; `led.on()`, `led.off()`.
+Parts of the hardware: `button.edges()` list of (is_down, ticks in ms of the board's own clock), kept by an interrupt,
+so that no press is lost while the loop is busy; `tilt.is_on()`; `led.on()`, `led.off()`.
 """
 
 import asyncio

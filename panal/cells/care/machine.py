@@ -1,4 +1,4 @@
-"""How the wearable's button, tilt switch and LED go. Times: contract "The fall wearable"."""
+"""How the wearable's button, tilt switch and LED go. Times: docs/boards/wearable-1.md."""
 
 DEBOUNCE_MS = 60
 
@@ -25,7 +25,7 @@ HALF_PERIOD_MS = {NO_WIFI: 500, WAITING: 200, IDENTIFYING: 100}
 
 
 class Button:
-    """Counts presses: a contact bounces for less than 60 ms, so an edge within 60 ms of the last one is no new press."""
+    """Counts presses: a contact bounces for less than 60 ms, so an edge within 60 ms of another is no new press."""
 
     def __init__(self):
         self._edge_ms = None
@@ -88,7 +88,7 @@ class Tilt:
 
 
 class Led:
-    """Blinks or shines by what the wearer should know: no Wi-Fi before events that wait, and those before all is well."""
+    """Blinks or shines by what the wearer should know: no Wi-Fi before waiting events, and those before all is well."""
 
     def __init__(self):
         self.pattern = None

@@ -1,6 +1,6 @@
 """What a wearable says about its wearer: emergency events and the acceleration around them.
 
-Shapes: contract "Device HTTP API" (eventUid, eventType, occurredAt) and "MQTT" (uid, kind, at_ms, data);
+Shapes: docs/wire/devices-http.md (eventUid, eventType, occurredAt) and docs/wire/mqtt.md (uid, kind, at_ms, data);
 both parse into the same tuples. Instants are int milliseconds since 1970 UTC.
 """
 
@@ -23,7 +23,7 @@ G_M_S2 = 9.80665
 MAX_SAMPLES = 1000
 MAX_TIME_MS = 600_000
 MAX_MAGNITUDE = 1000  # far beyond any sensor, in either unit
-QUIET_MIN = 7.0  # a board at rest that says "g" and shows 7 to 12 of them is sending m/s² (contract "Samples")
+QUIET_MIN = 7.0  # a board at rest that says "g" and shows 7 to 12 of them is sending m/s² (docs/wire/devices-http.md)
 QUIET_MAX = 12.0
 
 

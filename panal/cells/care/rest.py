@@ -36,8 +36,8 @@ class EventOut(Schema):
 
 
 class SamplesOut(Schema):
-    points: list[tuple[int, int, float, float, float]]
-    """seq, t_ms, x, y, z; in g"""
+    points: list[list[int | float]]
+    """Each: seq, t_ms, x, y, z; in g."""
     converted: bool
     received_at: Instant
 

@@ -1,1 +1,1 @@
-"""The devices: inventory, models, identity and token, place (sector, group), presence, twin, commands, telemetry, log."""
+"""The devices: inventory, models, identity and token, sectors, groups, presence, twin, commands, telemetry, log."""

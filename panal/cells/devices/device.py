@@ -1,6 +1,6 @@
 """What every board does: says hello and gives signs of life, obeys commands and the twin.
 
-Shapes: contract "MQTT"; panal/cells/devices/messages.py parses them (its tests compare the two).
+Shapes: docs/wire/mqtt.md; panal/cells/devices/messages.py parses them (its tests compare the two).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What devices and the server say to each other about the device itself: shapes, ranges, parse and build.
 
-Shapes: contract "Device HTTP API" (camelCase) and "MQTT" (snake_case); both parse into the same tuples.
+Shapes: docs/wire/devices-http.md (camelCase) and docs/wire/mqtt.md (snake_case); both parse into the same tuples.
 Instants are int milliseconds since 1970 UTC. Unknown fields are ignored, missing optional ones are None.
 """
 

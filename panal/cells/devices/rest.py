@@ -116,7 +116,7 @@ class KeylessIn(Input):
     keyless: bool
 
 
-class TokenOut(Schema):
+class DeviceTokenOut(Schema):
     device_id: str
     token: str
     """Shown once."""
@@ -297,7 +297,7 @@ def change_device(request: HttpRequest, device_id: DeviceId, payload: DeviceIn) 
     return actions.change_device(device=found, actor=actor_of(request), **values)
 
 
-@router.post("/devices/{device_id}/rotate-token", response=answers(TokenOut))
+@router.post("/devices/{device_id}/rotate-token", response=answers(DeviceTokenOut))
 def rotate_token(request: HttpRequest, device_id: DeviceId) -> Any:
     """A new token; the old one opens nothing from now on."""
     found = queries.device_for(request.user, device_id, MANAGE)

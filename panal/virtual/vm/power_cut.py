@@ -102,7 +102,7 @@ class Life:
 
 
 def live(data, begin, have, dies_at, part):
-    """Tell the story from step `begin`. Returns (flash, whether it died, the step it died in, what was there before it)."""
+    """Tell the story from step `begin`. Returns (flash, whether it died, in which step, what was there before it)."""
     life, step = Life(data, dies_at, part), begin
     try:
         queue = life.queue()
