@@ -3,7 +3,7 @@
 import tempfile
 from json import dumps as dump
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,7 +38,14 @@ def run(
     _check(vm in ("micropython", "cpython"), "--vm is micropython or cpython.")
     _check((build.PACKAGE / "board" / "boards" / (model.replace("-", "_") + ".py")).exists(), _no_board(model))
     folder = dir or Path(tempfile.mkdtemp(prefix=f"panal-{id}-"))
-    config = {"device_id": id, "token": token, "model": model, "server": server, "mqtt": mqtt, "transport": transport}
+    config: dict[str, object] = {
+        "device_id": id,
+        "token": token,
+        "model": model,
+        "server": server,
+        "mqtt": mqtt,
+        "transport": transport,
+    }
     config |= {"plain_public": plain_public, "ntp": ntp, "tls_name": tls_name}
     runner.prepare(folder, config, ca)
     options = [*(["--json"] if json else []), *(["--no-clock"] if no_clock else [])]
@@ -124,7 +131,7 @@ def _raise_file_limit(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def _run_fleet(devices: list[tuple[str, str]], target, rate: float, seconds: float):  # type: ignore[no-untyped-def]
+def _run_fleet(devices: list[tuple[str, str]], target: Any, rate: float, seconds: float) -> Any:
     import asyncio
     import signal
 
@@ -134,7 +141,7 @@ def _run_fleet(devices: list[tuple[str, str]], target, rate: float, seconds: flo
 
     from panal.virtual import fleet as load
 
-    async def run():  # type: ignore[no-untyped-def]
+    async def run() -> Any:
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGINT, signal.SIGTERM):

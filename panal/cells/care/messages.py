@@ -127,12 +127,12 @@ def _quiet_half(magnitudes: list) -> list:
     return first if first and _restlessness(first) < _restlessness(last) else last
 
 
-def _restlessness(magnitudes: list) -> float:
+def _restlessness(magnitudes: list[float]) -> float:
     steps = [abs(magnitudes[i] - magnitudes[i - 1]) for i in range(1, len(magnitudes))]
     return sum(steps) / len(magnitudes)
 
 
-def _median(values: list) -> float:
+def _median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 

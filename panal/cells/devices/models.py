@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -36,7 +37,7 @@ class Sector(models.Model):
 class Group(models.Model):
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="device_groups")
     name = models.CharField(_("name"), max_length=80)
-    devices: "models.ManyToManyField[Device, models.Model]" = models.ManyToManyField(
+    devices: "models.ManyToManyField[Device, Any]" = models.ManyToManyField(
         "Device", related_name="groups", blank=True
     )
 

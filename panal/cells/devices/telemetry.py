@@ -105,6 +105,7 @@ def _prune(model: type, condition: str, column: str, now: datetime, days: float)
     while True:
         with connection.cursor() as cursor:
             cursor.execute(sql, (before,))
-            gone += cursor.rowcount
-            if cursor.rowcount < PRUNED_AT_ONCE:
+            count: int = cursor.rowcount
+            gone += count
+            if count < PRUNED_AT_ONCE:
                 return gone
