@@ -111,7 +111,8 @@ def _welcome(settings: Settings, server: Any, password: str) -> None:
     url = address(server)
     lines = [
         f"[bold]{url}[/bold]",
-        f"Sign in as [bold]{PEOPLE[0][0]}[/bold] (owner) or {PEOPLE[1][0]} (caregiver), password [bold]{password}[/bold]",
+        f"Sign in as [bold]{PEOPLE[0][0]}[/bold] (owner) or {PEOPLE[1][0]} (caregiver),"
+        f" password [bold]{password}[/bold]",
         "",
         f"1. Open {url}/bench/ and hold a wearable's emergency button.",
         "2. See it arrive on the overview, live. Cut its power or its Wi-Fi and press again: nothing is lost.",
