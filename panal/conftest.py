@@ -1,3 +1,5 @@
+"""The same test files in a second interpreter: see panal/virtual/collect.py."""
+
 from pathlib import Path
 
 import pytest
