@@ -37,9 +37,7 @@ class Sector(models.Model):
 class Group(models.Model):
     account = models.ForeignKey("accounts.Account", on_delete=models.CASCADE, related_name="device_groups")
     name = models.CharField(_("name"), max_length=80)
-    devices: "models.ManyToManyField[Device, Any]" = models.ManyToManyField(
-        "Device", related_name="groups", blank=True
-    )
+    devices: "models.ManyToManyField[Device, Any]" = models.ManyToManyField("Device", related_name="groups", blank=True)
 
     class Meta:
         ordering = ["name", "id"]
