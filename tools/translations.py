@@ -1,8 +1,8 @@
 """Translations of the interface: source strings are English in code and templates, Spanish is in the catalogue.
 
-    extract   put every string that is used into the catalogue, and take out what is used no more
-    check     say what is missing, doubtful or does not fit its placeholders; used by `make check`
-    compile   write the .mo files that the server reads; used at set-up
+extract   put every string that is used into the catalogue, and take out what is used no more
+check     say what is missing, doubtful or does not fit its placeholders; used by `make check`
+compile   write the .mo files that the server reads; used at set-up
 """
 
 import re
@@ -131,9 +131,9 @@ def check(path: Path, texts: list[Text]) -> None:
         if (text.singular, text.plural) not in catalogue or not done(catalogue[text.singular, text.plural])
     ]
     wrong += [f"{key[0]!r} is used no more" for key in catalogue if key not in used]
-    wrong += [f"{entry.msgid!r} has other placeholders than its translation" for entry in catalogue.values() if odd(entry)]
+    wrong += [f"{entry.msgid!r}: its translation has other placeholders" for entry in catalogue.values() if odd(entry)]
     if wrong:
-        print(*wrong, f"{path.relative_to(ROOT)}: tools/translations.py extract, then translate.", sep="\n")  # noqa: T201
+        print(*wrong, f"{path.relative_to(ROOT)}: tools/translations.py extract, then translate.", sep="\n")
         sys.exit(1)
 
 
@@ -145,9 +145,7 @@ def done(entry: polib.POEntry) -> bool:
 def odd(entry: polib.POEntry) -> bool:
     if entry.msgid_plural:
         # a singular may say "one" instead of its number
-        return any(
-            placeholders(text) - placeholders(entry.msgid_plural) for text in entry.msgstr_plural.values()
-        )
+        return any(placeholders(text) - placeholders(entry.msgid_plural) for text in entry.msgstr_plural.values())
     return bool(entry.msgstr) and placeholders(entry.msgid) != placeholders(entry.msgstr)
 
 

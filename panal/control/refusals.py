@@ -47,9 +47,14 @@ def sentence(error: PanalError) -> str:
 
 @contextmanager
 def refusals_on(form: Form) -> Iterator[None]:
-    """What is refused inside the block is said on the form, at its field where it has one."""
+    """What is refused inside the block is said on the form, at its field where it has one.
+
+    Whose fault is not in the form (a right, a stranger's object) is answered as everywhere else.
+    """
     try:
         yield
+    except (Forbidden, NotFound):
+        raise
     except PanalError as error:
         form.add_error(error.field if error.field in form.fields else None, sentence(error))
 

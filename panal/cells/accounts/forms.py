@@ -23,10 +23,14 @@ SCOPE_CHOICES = {
 DAYS = [("30", _("30 days")), ("90", _("90 days")), ("365", _("One year")), ("", _("It does not expire"))]
 
 
-def stacked(field: forms.Field) -> forms.Field:
+class StackedRadios(forms.RadioSelect):
     """Its choices are sentences: one under the other."""
-    field.stacked = True
-    return field
+
+    is_stacked = True
+
+
+class StackedTicks(forms.CheckboxSelectMultiple):
+    is_stacked = True
 
 
 def time_zones() -> list[tuple[str, Any]]:
@@ -34,32 +38,33 @@ def time_zones() -> list[tuple[str, Any]]:
     return [("", _("As the server")), ("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
 
 
-class PersonForm(forms.ModelForm):
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ("full_name", "language", "time_zone", "theme")
-        widgets: ClassVar[dict[str, Any]] = {
-            "full_name": forms.TextInput({"autocomplete": "name"}),
-            "language": forms.RadioSelect,
-            "theme": forms.RadioSelect,
-        }
+        widgets: ClassVar[dict[str, Any]] = {"full_name": forms.TextInput({"autocomplete": "name"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["language"].choices = [("", _("As the browser")), ("es", "Español"), ("en", "English")]
-        self.fields["theme"].choices = Theme.choices
+        languages = [("", _("As the browser")), ("es", "Español"), ("en", "English")]
+        self._choose("language", languages)
+        self._choose("theme", Theme.choices)
         self.fields["time_zone"] = forms.ChoiceField(
             label=_("Time zone"), choices=time_zones, required=False, initial=self.instance.time_zone
         )
-        for name in ("language", "theme"):
-            self.fields[name].label = str(self.fields[name].label).capitalize()
+
+    def _choose(self, name: str, choices: list[Any]) -> None:
+        """A choice between a few words, all of them in sight."""
+        label = str(self.fields[name].label).capitalize()
+        initial = getattr(self.instance, name)
+        self.fields[name] = forms.ChoiceField(
+            label=label, choices=choices, required=False, widget=forms.RadioSelect, initial=initial
+        )
 
 
 class MemberForm(forms.Form):
     email = forms.EmailField(label=_("Email"), widget=forms.EmailInput({"autocomplete": "off"}))
-    role = stacked(
-        forms.ChoiceField(label=_("Role"), choices=ROLE_CHOICES, initial=Role.MEMBER, widget=forms.RadioSelect)
-    )
+    role = forms.ChoiceField(label=_("Role"), choices=ROLE_CHOICES, initial=Role.MEMBER, widget=StackedRadios)
 
 
 class RoleForm(forms.Form):
@@ -68,20 +73,18 @@ class RoleForm(forms.Form):
 
 class TokenForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=80, help_text=_("What uses it: “weekly report”, “Grafana”."))
-    scopes = stacked(
-        forms.MultipleChoiceField(
-            label=_("It may"),
-            choices=[(scope, SCOPE_CHOICES[scope]) for scope in SCOPES],
-            initial=["read"],
-            widget=forms.CheckboxSelectMultiple,
-        )
+    scopes = forms.MultipleChoiceField(
+        label=_("It may"),
+        choices=[(scope, SCOPE_CHOICES[scope]) for scope in SCOPES],
+        initial=["read"],
+        widget=StackedTicks,
     )
     days = forms.TypedChoiceField(
         label=_("Lasts"), choices=DAYS, initial="365", required=False, coerce=int, empty_value=None
     )
 
 
-class AccountForm(forms.ModelForm):
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Account
         fields = ("name",)

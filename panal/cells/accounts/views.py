@@ -77,7 +77,7 @@ def _invite(request: HttpRequest, user: User) -> str:
 
     With mail the link goes to nobody else: an owner could otherwise take an address that is not theirs.
     """
-    if user.has_usable_password():
+    if not _is_new(user):
         return ""
     if settings.PANAL.email_url:
         with override(user.language or settings.LANGUAGE_CODE):
@@ -89,6 +89,11 @@ def _invite(request: HttpRequest, user: User) -> str:
     uid, _dash, token = key.partition("-")
     path = reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": token})
     return request.build_absolute_uri(path)
+
+
+def _is_new(user: User) -> bool:
+    """Made just now, for this account alone: nobody's sign-in can be taken with a link."""
+    return not (user.has_usable_password() or user.last_login or user.is_staff or user.memberships.count() > 1)
 
 
 @login_required
@@ -125,9 +130,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
             made = actions.create_token(user=request.user, actor=actor_of(request), **form.cleaned_data)  # type: ignore[arg-type]
             form = TokenForm()
     shown = page.paginated(request, queries.tokens_for(request.user))  # type: ignore[arg-type]
-    return render(
-        request, "accounts/tokens.html", {"form": form, "made": made, "tokens": shown, "now": timezone.now()}
-    )
+    return render(request, "accounts/tokens.html", {"form": form, "made": made, "tokens": shown, "now": timezone.now()})
 
 
 @login_required
@@ -228,10 +231,11 @@ def accounts(request: HttpRequest) -> HttpResponse:
         raise NotFound("not_found")
     form = NewAccountForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
+        queries.require(request.user, None, MANAGE)  # type: ignore[arg-type]
         with refusals_on(form):
             _create_account(request, form)
             return redirect("accounts")
-    found = queries.account_counts_for(request.user)  # type: ignore[arg-type]
+    found = queries.account_counts_for(request.user).order_by("name", "id")  # type: ignore[arg-type]
     if search := request.GET.get("q", "").strip():
         found = found.filter(name__icontains=search)
     context = {"form": form, "rows": page.paginated(request, found), "search": search}
@@ -239,7 +243,6 @@ def accounts(request: HttpRequest) -> HttpResponse:
 
 
 def _create_account(request: HttpRequest, form: NewAccountForm) -> None:
-    queries.require(request.user, None, MANAGE)  # type: ignore[arg-type]
     made = actions.create_account(name=form.cleaned_data["name"], actor=actor_of(request))
     if email := form.cleaned_data["owner_email"]:
         actions.add_member(account=made, email=email, role="owner", actor=actor_of(request))

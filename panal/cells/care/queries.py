@@ -31,7 +31,7 @@ def events_for(
     wanted &= Q(device_id=device_id) if device_id else Q()
     wanted &= Q(account_id=account) if account is not None else Q()
     wanted &= Q(kind=kind) if kind else Q()
-    wanted &= Q(device__name__icontains=search) | Q(device_id__icontains=search) if search else Q()
+    wanted &= Q(device__name__icontains=search) | Q(device__id__icontains=search) if search else Q()
     wanted &= Q(received_at__gte=since) if since else Q()
     wanted &= Q(received_at__lt=until) if until else Q()
     found = Event.objects.filter(wanted).select_related("device", "device__sector", "account")

@@ -75,4 +75,3 @@ def overview_part(request: HttpRequest, account: Any) -> page.Part:
     """What happened."""
     rows = queries.events_for(request.user, account=account.pk if account else None)[:SHOWN_ON_OVERVIEW]
     return page.Part("events", "care/overview/events.html", {"events": list(rows)}, "care", _("What happened"))
-

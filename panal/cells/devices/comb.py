@@ -1,5 +1,6 @@
 """The honeycomb of the overview: one cell for each device, or a hundred cells for the shares of a large fleet."""
 
+import math
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
@@ -38,7 +39,7 @@ def comb_of(devices: QuerySet[Device], counts: Counts) -> dict[str, Any]:
 
 def _columns(count: int) -> int:
     """Wide rather than high; a few devices do not become giants."""
-    return max(14, round((count * 2.6) ** 0.5))
+    return max(14, round(math.sqrt(count * 2.6)))
 
 
 def _with_room(cells: list[Cell], columns: int) -> list[Cell]:

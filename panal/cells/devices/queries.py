@@ -178,9 +178,10 @@ def attention_for(user: Any, account: int | None, low_pct: float) -> QuerySet[De
     return alive.filter(wanted).order_by(worst, "-online_changed_at", "id")
 
 
-def with_online(places: QuerySet[AnyModel]) -> QuerySet[AnyModel]:
+def with_online(places: QuerySet[Any]) -> QuerySet[Any]:
     """Sectors or groups with how many of their devices are online."""
-    return places.annotate(online_count=Count("devices", filter=Q(devices__is_online=True)))
+    found: QuerySet[Any] = places.annotate(online_count=Count("devices", filter=Q(devices__is_online=True)))
+    return found
 
 
 def under_parents(sectors: QuerySet[Sector]) -> QuerySet[Sector]:

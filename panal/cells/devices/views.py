@@ -175,8 +175,8 @@ def _around(request: HttpRequest, shown: Device) -> dict[str, Any]:
         "may_edit": queries.may_change(request.user, shown, EDIT),
         "may_manage": queries.may_change(request.user, shown, MANAGE),
         "quick": words.QUICK,
-        "command_form": CommandForm(),
-        "desired_form": DesiredForm(),
+        "command_form": CommandForm(auto_id="command_%s"),
+        "desired_form": DesiredForm(auto_id="desired_%s"),
         "change_form": _change_form(request, shown),
     }
 
@@ -233,7 +233,7 @@ def change_device(request: HttpRequest, device_id: str) -> HttpResponse:
 @require_POST
 def change_desired(request: HttpRequest, device_id: str) -> HttpResponse:
     shown = queries.device_for(request.user, device_id, EDIT)
-    form = DesiredForm(request.POST)
+    form = DesiredForm(request.POST, auto_id="desired_%s")
     if not form.is_valid():
         return _device_page(request, shown, desired_form=form)
     actions.set_desired(device=shown, patch=form.patch(), actor=_actor(request))
@@ -245,7 +245,7 @@ def change_desired(request: HttpRequest, device_id: str) -> HttpResponse:
 @require_POST
 def queue_command(request: HttpRequest, device_id: str) -> HttpResponse:
     shown = queries.device_for(request.user, device_id, OPERATE)
-    form = CommandForm(request.POST)
+    form = CommandForm(request.POST, auto_id="command_%s")
     if not form.is_valid():
         return _device_page(request, shown, command_form=form)
     actions.queue_command(
@@ -296,7 +296,9 @@ def sectors(request: HttpRequest) -> HttpResponse:
             actions.create_sector(account_id=_edited(request), actor=_actor(request), **form.cleaned_data)
             return page.done(request, _("The sector is there."), reverse("sectors"))
     context = {"form": form, "may_edit": _may_edit_some(request), "kind": "sector", "icon": "map-pin"}
-    return page.answer(request, "devices/sectors.html", {"list": partial(_place_rows, queries.under_parents(known))}, context)
+    return page.answer(
+        request, "devices/sectors.html", {"list": partial(_place_rows, queries.under_parents(known))}, context
+    )
 
 
 @login_required

@@ -89,7 +89,8 @@ def live(context: dict[str, Any], part: str, topics: str, every: str = "60s") ->
     """The attributes of an element whose inside is the page's part `part`, fetched again on every one of `topics`."""
     triggers = ", ".join(f"sse:{topic}" for topic in topics.split())
     return format_html(
-        'id="{}" hx-get="{}" hx-trigger="{}, panal:part, panal:fresh from:body, every {}" hx-swap="innerHTML" hx-sync="this:queue last" data-live',
+        'id="{}" hx-get="{}" hx-trigger="{}, panal:part, panal:fresh from:body, every {}" '
+        'hx-swap="innerHTML" hx-sync="this:queue last" data-live',
         part,
         with_query(context, part=part),
         triggers,

@@ -49,5 +49,5 @@ def scope_label(scope: str) -> Any:
 
 
 @register.simple_tag
-def all_roles() -> list[tuple[str, str]]:
+def all_roles() -> list[tuple[str, Any]]:
     return list(Role.choices)
