@@ -79,11 +79,11 @@ class Server:
             backlog=4096,
         )
 
-    def application(self) -> Starlette:
+    def application(self) -> Any:
         """Device paths and live updates first; every other address is a page."""
         pages: Any = wsgi.application
         behind: Any = WSGIMiddleware(pages, workers=self.settings.workers)
-        return Starlette(routes=[*self.gateway.routes(), Mount("/", app=behind)])
+        return self.gateway.front(Starlette(routes=[*self.gateway.routes(), Mount("/", app=behind)]))
 
     def stop(self) -> None:
         self._stopping.set()

@@ -125,7 +125,7 @@ lame_duck_duration: "30s"
 ping_interval: "20s"
 ping_max: 2
 jetstream {{ store_dir: {q(str(folder / "jetstream"))}, max_memory_store: 64MB, max_file_store: 1GB }}
-mqtt {{ listen: {q(_address(listen.host, listen.mqtt_port))}, ack_wait: "10s", max_ack_pending: 100 {tls} }}
+mqtt {{ listen: {q(_address(listen.host, listen.mqtt_port))}, ack_wait: "10s", max_ack_pending: 100{tls and ", " + tls} }}
 {websocket}
 system_account: SYS
 accounts {{
@@ -211,7 +211,8 @@ class Broker:
             if self.process.poll() is not None:
                 break
             await asyncio.sleep(0.01)
-        raise BrokerFailed(f"The broker did not start: {_reason(_said(self.folder / 'nats.log', log_from))}")
+        complaints = _said(self.folder / "nats.log", log_from) + _said(self.folder / "nats.err", 0)
+        raise BrokerFailed(f"The broker did not start: {_reason(complaints)}")
 
     async def _watch(self) -> None:
         failures = 0
@@ -344,7 +345,9 @@ def _listening(said: str) -> dict[str, int]:
 
 def _reason(said: str) -> str:
     """What a person should read of its log."""
-    fatal = [line for line in said.splitlines() if "[FTL]" in line or "[ERR]" in line]
+    fatal = [
+        line for line in said.splitlines() if "[FTL]" in line or "[ERR]" in line or line.startswith("nats-server:")
+    ]
     return fatal[-1].split("] ", 2)[-1] if fatal else "see nats.log and nats.err in its folder"
 
 

@@ -187,11 +187,17 @@ class Gateway:
             return False
         return True
 
+    def device_api(self) -> http.DeviceApi:
+        return http.device_api(self, [path for handlers in self._handlers for path in handlers.paths], self._kinds())
+
+    def front(self, behind: http.Application) -> http.Application:
+        """The application with the device paths in front of it, past its middleware: that path is the hot one."""
+        return http.Front(self.device_api(), behind)
+
     def routes(self) -> list[BaseRoute]:
-        """What the HTTP port serves of the data plane; the hot path stands first."""
-        paths = [path for handlers in self._handlers for path in handlers.paths]
+        """What the HTTP port serves of the data plane."""
         return [
-            *http.routes(self, paths, self._kinds()),
+            self.device_api(),
             Route("/live", self.live.endpoint),
             Route("/api/health", Health(self).endpoint),
             Route("/metrics", Metrics(self).endpoint),

@@ -39,6 +39,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
 
 class Context(Protocol):
     """What the device API needs of the gateway."""
@@ -77,9 +79,9 @@ def heads_of(headers: Sequence[tuple[bytes, bytes]]) -> Heads:
     return Heads(*found)
 
 
-def routes(context: Context, paths: Sequence[Path], kinds: Mapping[str, EventKinds]) -> list[BaseRoute]:
-    """The device API as one Starlette route."""
-    return [DeviceApi(context, [*paths, Path(("POST",), INGEST, ingest_of(kinds))])]
+def device_api(context: Context, paths: Sequence[Path], kinds: Mapping[str, EventKinds]) -> "DeviceApi":
+    """The device API, as a Starlette route or behind a Front."""
+    return DeviceApi(context, [*paths, Path(("POST",), INGEST, ingest_of(kinds))])
 
 
 def ingest_of(kinds: Mapping[str, EventKinds]) -> Callable[[Hub, Call], Awaitable[Answered]]:
@@ -105,6 +107,22 @@ def unknown_kind(kind: Any, field: str, allowed: tuple[str, ...]) -> PanalError:
     if not isinstance(kind, str):
         return fields.bad(field, "a text is expected")
     return BadRequest("unknown_event_type", "no such kind of event", field, allowed)
+
+
+class Front:
+    """An application in front of another: device paths are answered here, without the middleware that pages need."""
+
+    def __init__(self, api: "DeviceApi", behind: Application) -> None:
+        self._api = api
+        self._behind = behind
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match, found = self._api.matches(scope)
+        if match is Match.NONE:
+            await self._behind(scope, receive, send)
+        else:
+            scope.update(found)
+            await self._api.handle(scope, receive, send)
 
 
 class DeviceApi(BaseRoute):
