@@ -78,6 +78,7 @@ class Bus:
         self._listeners: set[Listener] = set()
         self._own: list[Listener] = []
         self._news: defaultdict[tuple[str, str], set[News]] = defaultdict(set)
+        self._is_ending = False
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -125,11 +126,20 @@ class Bus:
     def forget(self, listener: Listener) -> None:
         self._listeners.discard(listener)
 
+    def end_waits(self) -> None:
+        """Whoever waits for news looks once more, and nobody waits again: the server is stopping."""
+        self._is_ending = True
+        for waiting in self._news.values():
+            for news in waiting:
+                news.came.set()
+
     @contextmanager
     def news(self, device_id: str, name: str) -> Iterator["News"]:
         key = (device_id, name)
         news = News()
         self._news[key].add(news)
+        if self._is_ending:
+            news.came.set()
         try:
             yield news
         finally:

@@ -157,7 +157,9 @@ class Gateway:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def close_live(self) -> None:
+        """End what would stay open: live pages and the long polls of boards."""
         self.live.close()
+        self.bus.end_waits()
 
     @property
     def ports(self) -> Ports:

@@ -136,6 +136,14 @@ async def test_a_long_poll_ends_when_a_command_comes(store: MemoryStore, board: 
     assert not gateway.bus._news
 
 
+async def test_a_long_poll_does_not_hold_up_a_server_that_stops(board: Http, gateway: Gateway) -> None:
+    asked = asyncio.create_task(board.get("/api/v1/devices/A/commands?waitS=30"))
+    await until(lambda: gateway.bus._news)
+    gateway.close_live()
+    assert (await asked).json == []
+    assert (await board.get("/api/v1/devices/A/commands?waitS=30")).json == []
+
+
 async def test_a_long_poll_without_commands_ends_empty(board: Http) -> None:
     assert (await board.get("/api/v1/devices/A/commands?waitS=0.05")).json == []
 
