@@ -9,7 +9,8 @@ import typer
 from panal.settings import Settings, SettingsError, load
 
 Data = Annotated[
-    Path | None, typer.Option("--data", help="Folder of everything the server keeps.", envvar="PANAL_DATA", show_default="data")
+    Path | None,
+    typer.Option("--data", help="Folder of everything the server keeps.", envvar="PANAL_DATA", show_default="data"),
 ]
 
 
@@ -28,6 +29,8 @@ def settings_with(**options: object) -> Settings:
 def django_with(**options: object) -> Settings:
     """Settings, and Django set up on a migrated database."""
     settings = settings_with(**options)
+    os.umask(0o077)  # the database, its log and every key are for this user only
+    Path(settings.data).mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panal.control.settings")
     import django
     from django.core.management import call_command
