@@ -29,10 +29,8 @@ class Stream:
     def close(self):
         self._writer.close()
         socket = getattr(self._writer, "s", None)
-        if (
-            socket is not None
-        ):  # MicroPython's close() does nothing; its wait_closed() closes the socket, but must be awaited
-            socket.close()
+        if socket is not None:
+            socket.close()  # MicroPython's close() does nothing, and its wait_closed() must be awaited
 
 
 async def connect(host, port, tls, server_name=None):
@@ -55,11 +53,15 @@ def pinned(pem):
     """A TLS context that trusts only the CA in `pem` (text) and checks the server's name."""
     try:
         import tls
-    except ImportError:  # CPython calls it ssl
-        import ssl as tls
-    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(der(pem))  # MicroPython's own module takes the bytes and no keyword
+    except ImportError:
+        import ssl as tls  # CPython
+
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=der(pem))
     context.verify_mode = tls.CERT_REQUIRED
-    context.load_verify_locations(cadata=der(pem))
     return context
 
 

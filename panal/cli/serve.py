@@ -33,10 +33,11 @@ def serve(
 
 
 def run(settings, companions=(), started=None) -> None:  # type: ignore[no-untyped-def]
-    """Run the server on uvloop; a port that is taken ends it with a sentence."""
+    """Run the server on uvloop; what hinders its start is said in a sentence."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     import uvloop
 
+    from panal.gateway.broker import BrokerFailed
     from panal.server import PortTaken, Server
 
     async def main() -> None:
@@ -44,7 +45,7 @@ def run(settings, companions=(), started=None) -> None:  # type: ignore[no-untyp
 
     try:
         uvloop.run(main())
-    except PortTaken as error:
+    except (PortTaken, BrokerFailed) as error:
         typer.echo(f"panal: {error}", err=True)
         raise typer.Exit(1) from None
 

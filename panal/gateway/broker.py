@@ -99,6 +99,7 @@ def configuration(access: Access, listen: Listen, folder: Path, name: str = "pan
     issuer's public key, the raised `timeout`, and a system account.
     """
     q = json.dumps
+    mqtt = q(_address(listen.host, listen.mqtt_port))
     tls = (
         f"tls {{ cert_file: {q(listen.tls_cert)}, key_file: {q(listen.tls_key)}, timeout: 20 }}"
         if listen.tls_cert
@@ -125,7 +126,7 @@ lame_duck_duration: "30s"
 ping_interval: "20s"
 ping_max: 2
 jetstream {{ store_dir: {q(str(folder / "jetstream"))}, max_memory_store: 64MB, max_file_store: 1GB }}
-mqtt {{ listen: {q(_address(listen.host, listen.mqtt_port))}, ack_wait: "10s", max_ack_pending: 100{tls and ", " + tls} }}
+mqtt {{ listen: {mqtt}, ack_wait: "10s", max_ack_pending: 100{tls and ", " + tls} }}
 {websocket}
 system_account: SYS
 accounts {{

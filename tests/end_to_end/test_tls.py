@@ -1,0 +1,70 @@
+"""TLS on all three ports: a board in the MicroPython VM trusts the private authority, and nobody else's."""
+
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.end_to_end.boards import VirtualBoard
+from tests.running import Panal, clean_environment
+
+
+class Secured(NamedTuple):
+    panal: Panal
+    authority: Path
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    folder = tmp_path_factory.mktemp("tls")
+    files = authority(folder)
+    with Panal(folder, PANAL_TLS_CERT=str(files / "server.pem"), PANAL_TLS_KEY=str(files / "server.key")) as panal:
+        yield Secured(panal, files / "ca.pem")
+
+
+def authority(folder: Path) -> Path:
+    command = [sys.executable, "-m", "panal", "tls", "init", "--data", str(folder)]
+    subprocess.run(command, env=clean_environment(), check=True, capture_output=True, timeout=60)
+    return folder / "tls"
+
+
+@pytest.mark.parametrize("transport", ["mqtt", "http"])
+def test_a_board_that_pins_the_authority_delivers_its_event(secured: Secured, tmp_path: Path, transport: str) -> None:
+    [device] = secured.panal.mint()
+    options = ("--transport", transport, "--ca", str(secured.authority))
+    with VirtualBoard(secured.panal, device, tmp_path / "flash", *options) as board:
+        board.wait_for(link="up")
+        board.press()
+        board.wait_for(queue=1)
+        board.wait_for(queue=0)
+
+
+@pytest.mark.parametrize("transport", ["mqtt", "http"])
+def test_a_board_that_pins_another_authority_tells_the_server_nothing(
+    secured: Secured, tmp_path: Path, transport: str
+) -> None:
+    [device] = secured.panal.mint()
+    other = authority(tmp_path / "other") / "ca.pem"
+    options = ("--transport", transport, "--ca", str(other))
+    with VirtualBoard(secured.panal, device, tmp_path / "flash", *options) as board:
+        board.press()
+        board.wait_for(queue=1)
+        board.wait_for_log("certificate")
+        assert {"link": "up"} not in board.said
+
+
+@pytest.mark.parametrize("port", ["http", "stream", "mqtt"])
+def test_every_port_shows_the_certificate_and_takes_no_plain_text(secured: Secured, port: str) -> None:
+    number = secured.panal.ports[port]
+    context = ssl.create_default_context(cafile=str(secured.authority))
+    with socket.create_connection(("127.0.0.1", number), 5) as plain:
+        with context.wrap_socket(plain, server_hostname="localhost") as tls:
+            assert tls.version() in ("TLSv1.2", "TLSv1.3")
+    with socket.create_connection(("127.0.0.1", number), 5) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: panal\r\n\r\n")
+        assert b"200" not in plain.recv(64)
