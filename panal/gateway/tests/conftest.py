@@ -100,6 +100,8 @@ class Http:
         sent: list[Any] = []
 
         async def receive() -> dict[str, Any]:
+            if not pieces:
+                await asyncio.Event().wait()  # the caller stays and says nothing more
             return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
         async def send(message: Any) -> None:
