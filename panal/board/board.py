@@ -97,7 +97,8 @@ class Board:
         while True:
             while not self.hardware.wifi.is_up():
                 await asyncio.sleep(ONLINE_LOOK_S)
-            is_told = await clock.ask(self.clock, self.hardware.open_udp, self.config["ntp"])
+            server = self.config["ntp"]
+            is_told = bool(server) and await clock.ask(self.clock, self.hardware.open_udp, server)
             self._asked_time = True
             await asyncio.sleep(SNTP_AGAIN_S if is_told else SNTP_RETRY_S)
 

@@ -13,7 +13,7 @@
 | plain_public | true lets plain text go to public addresses |
 | heartbeat_s | sign of life where the server does not ask for another interval |
 | command_wait_s | how long an HTTP board's request for commands waits; 0 asks only when told that some wait |
-| ntp | time server |
+| ntp | time server; an address spares a lookup of its name, which blocks the board; empty asks nobody |
 | wifi | list of `[ssid, password]`, the best first |
 | cells | which cells it runs; empty: those of its model |
 """

@@ -29,7 +29,7 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Speak JSON on the standard input and output.")] = False,
     plain_public: Plain = False,
     no_clock: Annotated[bool, typer.Option("--no-clock", help="Begin in the year 2000, as a real board does.")] = False,
-    ntp: Annotated[str, typer.Option(help="Time server.")] = "pool.ntp.org",
+    ntp: Annotated[str, typer.Option(help="Time server; none takes this machine's clock.")] = "",
     tls_name: Annotated[str, typer.Option(help="The name in the server's certificate, where it is another.")] = "",
 ) -> None:
     """Run one device. Without --json type: press, tilt on, tilt off, wifi off, wifi on, battery 0.5."""
