@@ -6,12 +6,12 @@ The whole firmware runs on simulated hardware, in a time of its own that passes 
     transport mqtt                      or http, before anything else; other words set config.json: `command_wait_s 0`
     board hello {"model": "wearable-1"} the board says this next (MQTT: leaf and document; HTTP: method, path, document)
     server accepted {"uid": "$uid"}     the server says this (MQTT: leaf and document; HTTP: status and document)
-    do press                            press · tilt on · wifi off · battery 0.5 · power off (which cuts it, and starts it again)
+    do press                            press · tilt on · wifi off · battery 0.5 · power off (cut, and started again)
     led blink_500                       the LED shows this by now
     +30s                                time passes, and the board says nothing that the next lines do not say
 
-A document may leave fields out; `"*"` stands for anything, `"$name"` for the same thing wherever it stands. Log lines of
-the board are not part of a conversation.
+A document may leave fields out; `"*"` stands for anything, `"$name"` for the same thing wherever it stands. Log lines
+of the board are not part of a conversation.
 """
 
 import asyncio

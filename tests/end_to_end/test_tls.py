@@ -62,9 +62,9 @@ def test_a_board_that_pins_another_authority_tells_the_server_nothing(
 def test_every_port_shows_the_certificate_and_takes_no_plain_text(secured: Secured, port: str) -> None:
     number = secured.panal.ports[port]
     context = ssl.create_default_context(cafile=str(secured.authority))
-    with socket.create_connection(("127.0.0.1", number), 5) as plain:
-        with context.wrap_socket(plain, server_hostname="localhost") as tls:
-            assert tls.version() in ("TLSv1.2", "TLSv1.3")
+    plain = socket.create_connection(("127.0.0.1", number), 5)
+    with plain, context.wrap_socket(plain, server_hostname="localhost") as tls:
+        assert tls.version() in ("TLSv1.2", "TLSv1.3")
     with socket.create_connection(("127.0.0.1", number), 5) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: panal\r\n\r\n")
         assert b"200" not in plain.recv(64)
