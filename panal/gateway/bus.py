@@ -2,7 +2,8 @@
 
 An event is told to listeners in this process at once, without the way through the broker, and it also works while the
 broker is away. Other replicas get one NATS message per subject and transaction: `bus.<account or 0>.<topic>`, a JSON
-list of events. Only the replica in which something was committed reacts to it (sends the command): `on_own`.
+list of events, each the list of its fields in order. Only the replica in which something was committed reacts to it
+(sends the command): `on_own`.
 """
 
 import asyncio
@@ -10,7 +11,6 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import msgspec
 from nats.aio.client import Client
@@ -23,7 +23,7 @@ from .tasks import end
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 50_000
-_events = msgspec.json.Decoder(list[dict[str, Any]])
+_events = msgspec.json.Decoder(list[DomainEvent])
 
 Listener = Callable[[DomainEvent], None]
 
@@ -91,9 +91,9 @@ class Bus:
             self._loop.call_soon_threadsafe(self._publish, list(events))
 
     def _publish(self, events: list[DomainEvent]) -> None:
-        subjects: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        subjects: defaultdict[str, list[DomainEvent]] = defaultdict(list)
         for event in events:
-            subjects[f"bus.{event.account_id or 0}.{event.topic}"].append(event._asdict())
+            subjects[f"bus.{event.account_id or 0}.{event.topic}"].append(event)
         for subject, together in subjects.items():
             self._outbox.send(subject, msgspec.json.encode(together, enc_hook=str))
         for event in events:
@@ -103,8 +103,8 @@ class Bus:
     async def receive(self, message: Msg) -> None:
         """Events of another replica."""
         try:
-            events = [DomainEvent(**fields) for fields in _events.decode(message.data)]
-        except (msgspec.DecodeError, TypeError, UnicodeDecodeError):
+            events = _events.decode(message.data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
             logger.warning("%s carried no events", message.subject)
             return
         for event in events:

@@ -15,8 +15,8 @@ class Hub(Protocol):
 
     def now_ms(self) -> int: ...
 
-    async def submit(self, kind: str, message: Any, urgent: bool = False) -> Any:
-        """Commit one message; its answer. Raises the PanalError that refused it, or Unavailable."""
+    def submit(self, kind: str, message: Any, urgent: bool = False) -> Awaitable[Any]:
+        """Commit one message; its answer. Awaiting it raises the PanalError that refused it, or Unavailable."""
         ...
 
     def post(self, kind: str, message: Any, urgent: bool = False) -> None:

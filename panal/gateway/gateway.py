@@ -98,8 +98,8 @@ class Gateway:
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
 
-    async def submit(self, kind: str, message: Any, urgent: bool = False) -> Any:
-        return await self.ledger.submit(kind, message, urgent)
+    def submit(self, kind: str, message: Any, urgent: bool = False) -> Awaitable[Any]:
+        return self.ledger.submit(kind, message, urgent)
 
     def post(self, kind: str, message: Any, urgent: bool = False) -> None:
         with suppress(Unavailable):  # counted by the ledger

@@ -81,12 +81,12 @@ class Ledger:
         """How many messages wait in the urgent and in the bulk lane."""
         return len(self._lanes[0]), len(self._lanes[1])
 
-    async def submit(self, kind: str, message: Any, urgent: bool = False) -> Any:
-        """Commit one message; its answer. Raises the PanalError that refused it, or Unavailable."""
+    def submit(self, kind: str, message: Any, urgent: bool = False) -> asyncio.Future[Any]:
+        """Commit one message; its answer, or the PanalError that refused it. Unavailable where there is no room."""
         assert self._loop is not None
         future: asyncio.Future[Any] = self._loop.create_future()
         self.put(kind, message, urgent, lambda answer: _resolve(future, answer))
-        return await future
+        return future
 
     def put(self, kind: str, message: Any, urgent: bool = False, done: Done | None = None) -> None:
         """Queue one message; `done` hears its answer. Raises Unavailable when its lane is full or we are stopping."""
