@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from html import unescape
 from pathlib import Path
 
 import lucide
@@ -138,6 +139,16 @@ def test_the_overview_asks_the_same_for_one_device_and_for_a_thousand(client, al
     mint_devices(model="wearable-1", account_id=account.pk, actor=actor, count=999)
     Device.objects.update(state="activated")
     assert queries_of(client, "/") <= one
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_live_part_of_a_page_can_be_fetched_alone(client, alice, things, path):
+    client.force_login(alice)
+    html = client.get(path.format(**things)).content.decode()
+    for address in re.findall(r'id="[^"]+" hx-get="([^"]+)" hx-trigger="sse:', html):
+        part = client.get(path.format(**things) + unescape(address))
+        assert part.status_code == 200, address
+        assert "<html" not in part.content.decode(), address
 
 
 @pytest.mark.parametrize("part", ["fleet", "attention", "events"])

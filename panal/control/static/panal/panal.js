@@ -5,6 +5,7 @@ import { drawPlots } from "./plots.js";
 const TOAST_MS = 7000;
 const SILENCE_MS = 4000;
 const STALE_MS = 400;
+const RETRY_MS = 2000;
 
 const closest = (event, selector) => event.target instanceof Element && event.target.closest(selector);
 
@@ -91,6 +92,22 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 setInterval(refreshStale, STALE_MS);
 document.addEventListener("htmx:afterSwap", (event) => drawPlots(event.target));
 document.addEventListener("visibilitychange", refreshStale);
+
+// What could not be fetched is tried again; who was signed out, or may not see this any more, gets the whole page anew
+for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+  document.addEventListener(failure, (event) => {
+    const part = event.detail.elt;
+    if (!part.matches("[data-live]")) return;
+    if ([403, 404].includes(event.detail.xhr.status)) location.reload();
+    else setTimeout(() => part.setAttribute("data-stale", ""), RETRY_MS);
+  });
+}
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { pathname } = new URL(event.detail.xhr.responseURL || location.href, location.href);
+  if (!pathname.startsWith("/accounts/login/")) return;
+  event.preventDefault();
+  location.reload();
+});
 
 function refreshStale() {
   if (document.hidden) return;

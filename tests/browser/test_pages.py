@@ -1,0 +1,204 @@
+"""Every page in a real browser: on a phone and on a desk, light and dark, English and Spanish."""
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import DESK, EMAIL, PASSWORD, PHONE, SCREENSHOTS
+
+PATHS = {
+    "overview": "/",
+    "devices": "/devices/",
+    "device": "{device}",
+    "events": "/events/",
+    "event": "{event}",
+    "sectors": "/sectors/",
+    "groups": "/groups/",
+    "people": "/people/",
+    "tokens": "/tokens/",
+    "audit": "/audit/",
+    "me": "/me/",
+    "more": "/more/",
+    "bench": "/bench/",
+    "second-step": "/accounts/2fa/",
+    "password": "/accounts/password/change/",
+    "email": "/accounts/email/",
+}
+WIDER_THAN_WINDOW = """() => [...document.querySelectorAll('body *')].filter(e => {
+    const box = e.getBoundingClientRect();
+    if (!box.width || getComputedStyle(e).position === 'fixed') return false;
+    for (let p = e; p; p = p.parentElement) if (getComputedStyle(p).overflowX !== 'visible') return false;
+    return box.right > innerWidth + 1;
+}).map(e => e.outerHTML.slice(0, 120))"""
+SMALL_TARGETS = """() => [...document.querySelectorAll(
+    'main a, main button, nav a, main input, main select, main summary')].filter(e => {
+    const box = (e.closest('label') ?? e).getBoundingClientRect();
+    const style = getComputedStyle(e);
+    const inText = e.tagName === 'A' && style.display === 'inline';
+    return box.width && !inText && e.type !== 'hidden' && !e.closest('svg, .visually-hidden, .crumbs, .list .what')
+        && (box.height < 38 || box.width < 38);
+}).map(e => e.outerHTML.slice(0, 160))"""
+
+
+def path_of(name, home, tabs):
+    if name == "event":
+        return tabs.open("/events/?kind=FALL").locator(".list .what a").first.get_attribute("href")
+    return PATHS[name].format(device=home.path())
+
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_page_fits_a_phone_and_says_nothing_on_the_console(tabs, home, name, language):
+    page = tabs.open(path_of(name, home, tabs), language=language)
+    expect(page.locator("h1").first).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == language
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.evaluate(WIDER_THAN_WINDOW) == []
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_what_is_touched_on_a_phone_is_large_enough(tabs, home, name):
+    page = tabs.open(path_of(name, home, tabs))
+    assert page.evaluate(SMALL_TARGETS) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PATHS)
+def test_text_stands_out_from_what_is_behind_it(tabs, home, name, scheme):
+    """WCAG AA: 4.5 to 1, 3 to 1 where it is large."""
+    page = tabs.open(path_of(name, home, tabs), viewport=DESK, scheme=scheme)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.wait_for_timeout(300)  # plots are drawn
+    page.screenshot(path=SCREENSHOTS / f"{name}-desk-{scheme}.png", full_page=True)
+    page.set_viewport_size(PHONE)
+    page.screenshot(path=SCREENSHOTS / f"{name}-phone-{scheme}.png", full_page=True)
+    assert page.evaluate(FAINT) == []
+
+
+FAINT = """() => {
+    const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+    const read = colour => {
+        canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+        const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255];
+    };
+    const over = ([r, g, b, a], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a), 1];
+    const linear = v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) => [r, g, b].map(v => linear(v / 255))
+        .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+    const behind = e => {
+        const layers = [];
+        for (let p = e; p; p = p.parentElement) {
+            const colour = read(getComputedStyle(p).backgroundColor);
+            if (colour[3]) layers.push(colour);
+            if (colour[3] === 1) break;
+        }
+        return layers.reverse().reduce((under, layer) => over(layer, under), [255, 255, 255, 1]);
+    };
+    return [...document.querySelectorAll('body *')].filter(e => {
+        const words = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+        const style = getComputedStyle(e), box = e.getBoundingClientRect();
+        const elsewhere = 'svg, [disabled], .visually-hidden, dialog:not([open]), .press, script, option';
+        return words && box.width > 1 && style.visibility === 'visible' && !e.closest(elsewhere);
+    }).map(e => {
+        const style = getComputedStyle(e), ground = behind(e), ink = over(read(style.color), ground);
+        const [a, b] = [light(ink), light(ground)].sort((x, y) => y - x), ratio = (a + .05) / (b + .05);
+        const size = parseFloat(style.fontSize);
+        const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+        return ratio < (large ? 3 : 4.5) ? `${ratio.toFixed(2)} ${e.outerHTML.slice(0, 90)}` : null;
+    }).filter(Boolean);
+}"""
+
+
+def test_somebody_signs_in_in_their_language_and_out_again(strangers_tabs, home):
+    page = strangers_tabs.open("/devices/", language="es")
+    expect(page.get_by_role("heading", name="Iniciar sesión")).to_be_visible()
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading", name="Devices")).to_be_visible()
+    page.goto("/more/")
+    page.locator("main").get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_wrong_password_is_said(strangers_tabs):
+    page = strangers_tabs.open("/accounts/login/")
+    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Password").fill("wrong wrong wrong")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.locator(".errorlist")).to_be_visible()
+
+
+def test_a_person_chooses_language_and_theme(tabs):
+    page = tabs.open("/me/", scheme="light")
+    page.get_by_label("Español").check()
+    page.get_by_label("Dark").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Ajustes personales")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 17, 13)"
+    page.get_by_label("Como el navegador").check()
+    page.get_by_label("Como el dispositivo").check()
+    page.get_by_role("button", name="Guardar").click()
+    expect(page.get_by_role("heading", name="Personal settings")).to_be_visible()
+
+
+def test_the_search_narrows_the_list_while_one_types(tabs, home):
+    page = tabs.open("/devices/", viewport=DESK)
+    expect(page.locator("tbody tr")).to_have_count(10)
+    page.get_by_label("Search").fill(home.devices[3]["device_id"])
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert "q=" in page.url
+    page.get_by_label("Search").fill("nobody has this name")
+    expect(page.get_by_text("No device matches")).to_be_visible()
+
+
+def test_many_devices_are_chosen_and_moved(tabs, home):
+    page = tabs.open("/sectors/")
+    page.get_by_label("Name").fill("Planta baja")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_text("The sector is there.")).to_be_visible()
+    page = tabs.open("/devices/", viewport=DESK)
+    page.get_by_label("Select all on this page").check()
+    expect(page.locator("[data-count]")).to_have_text("10")
+    page.locator("#bulk-sector").select_option(label="Planta baja")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("10 devices are in their new place.")).to_be_visible()
+    expect(page.locator("tbody").get_by_text("Planta baja").first).to_be_visible()
+
+
+def test_a_dialog_asks_before_a_token_is_made_anew_and_shows_it_once(tabs, home):
+    page = tabs.open(home.path(9))
+    page.get_by_role("link", name="New token").click()
+    dialog = page.locator("dialog#rotate")
+    expect(dialog).to_be_visible()
+    dialog.get_by_text("Cancel").click()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("link", name="New token").click()
+    dialog.get_by_role("button", name="Make a new token").click()
+    assert len(page.locator("#token").inner_text()) == 64
+    page.goto(home.path(9))
+    expect(page.locator("#token")).to_have_count(0)
+
+
+def test_a_command_is_sent_without_a_reload_and_can_be_cancelled(tabs, home):
+    page = tabs.open(home.path(8))
+    page.evaluate("window.stillTheSamePage = true")
+    page.get_by_role("button", name="Check connection").click()
+    expect(page.get_by_text("The command is on its way.")).to_be_visible()
+    expect(page.locator("#commands").get_by_text("Queued")).to_be_visible()
+    assert page.evaluate("window.stillTheSamePage")
+    page.locator("#commands").get_by_role("button", name="Cancel").click()
+    expect(page.locator("#commands").get_by_text("Cancelled", exact=True)).to_be_visible()
+
+
+def test_pages_work_without_javascript(tabs, home):
+    page = tabs.open("/devices/?q=zzz", java_script_enabled=False)
+    page.get_by_label("Search").fill(home.devices[2]["device_id"])
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.locator(".table .name a").click()
+    page.get_by_role("link", name="New token").click()
+    expect(page.locator("dialog#rotate")).to_be_visible()
+    page.goto(home.path(2))
+    page.get_by_role("button", name="Check connection").click()
+    expect(page.locator("#commands").get_by_text("Queued")).to_be_visible()
