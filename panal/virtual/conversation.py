@@ -4,8 +4,8 @@ The whole firmware runs on simulated hardware, in a time of its own that passes 
 
     # a remark
     transport mqtt                      or http, before anything else; other words set config.json: `command_wait_s 0`
-    board hello {"model": "wearable-1"} the board says this next (MQTT: leaf and document; HTTP: method, path, document)
-    server accepted {"uid": "$uid"}     the server says this (MQTT: leaf and document; HTTP: status and document)
+    board hello {"model": "wearable-1"} the board says this next; over HTTP: method, path and document
+    server accepted {"uid": "$uid"}     the server says this; over HTTP: status and document
     do press                            press · tilt on · wifi off · battery 0.5 · power off (cut, and started again)
     led blink_500                       the LED shows this by now
     +30s                                time passes, and the board says nothing that the next lines do not say
@@ -15,7 +15,6 @@ of the board are not part of a conversation.
 """
 
 import asyncio
-import contextlib
 import json
 import re
 import selectors
@@ -34,6 +33,8 @@ START_MS = 1_795_000_000_000
 TOKEN = "5a" * 32
 DEVICE_ID = "WEAR2345"
 QUIET_S = 0.3
+HEARD_S = 0.01
+"""After the server has spoken, the board has this long to hear it before the next line."""
 
 
 class Wrong(AssertionError):
@@ -167,7 +168,7 @@ class Talk:
             if what == "command":
                 filled = _signed(filled)
             wire.to_board.put_nowait(_publish(f"panal/{DEVICE_ID}/down/{what}", json.dumps(filled).encode()))
-        await asyncio.sleep(0)
+        await asyncio.sleep(HEARD_S)
 
     async def do(self, rest: str) -> None:
         await self._power_on()
@@ -221,12 +222,13 @@ class Talk:
 
     async def power_off(self) -> None:
         """As the plug does: everything stops where it is, and only the flash remains."""
-        me = asyncio.current_task()
-        for task in asyncio.all_tasks():
-            if task is not me:
+        # More than once, because Python 3.11's wait_for() swallows a cancellation that meets the end of its wait.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await task
+            await asyncio.wait(others, timeout=0.001)
+        for wire in self.wires:
+            wire.close()
         self.hardware = None
 
     async def _connect(self, host: str, port: int, tls: object, server_name: str) -> Wire:
