@@ -26,7 +26,8 @@ class Board:
         self.link = link.make(self, pem)
         self._needs_time = pem is not None
         self._asked_time = False
-        self.outbox = outbox.Outbox(queue.Queue(self.storage, self.log), self.clock, self.log, self.link)
+        self.queue = queue.Queue(self.storage, self.log)
+        self.outbox = outbox.Outbox(self.queue, self.clock, self.log, self.link)
         self.device = device.Device(self)
         self.log.say = self.link.say
         for name in config["cells"] or hardware.CELLS:

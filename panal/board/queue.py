@@ -16,6 +16,7 @@ class Queue:
         self._storage = storage
         self._log = log
         self._capacity = capacity
+        self.changed = None  # called with the number of events whenever it is another one
         self._entries = []  # (number, event), oldest first
         storage.folder(FOLDER)
         storage.remove(DRAFT)
@@ -58,13 +59,19 @@ class Queue:
         self._storage.rename(DRAFT, _name(number))
         self._entries.append((number, event))
         self._make_room()
+        self._tell()
 
     def forget(self, uid):
         """The server has this event, or never wants it. An unknown uid is nothing new."""
         for entry in self._entries:
             if entry[1]["uid"] == uid:
                 self._remove(entry)
+                self._tell()
                 return
+
+    def _tell(self):
+        if self.changed is not None:
+            self.changed(len(self._entries))
 
     def _make_room(self):
         while len(self._entries) > self._capacity:

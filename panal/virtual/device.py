@@ -91,12 +91,13 @@ class Bench:
         """Tell what can be seen from outside, for ever."""
         parts = self.hardware.parts
         looks = 0
+        board.queue.changed = lambda length: self.tell("queue", length)
+        self.tell("queue", len(board.queue))
         while True:
             if "led" in parts:
                 parts["led"].seen = lambda pattern: self.tell("led", pattern)
                 parts["led"].look()
             self.tell("link", "up" if board.link.is_up else "down")
-            self.tell("queue", len(board.outbox))
             if IS_VM and looks % HEAP_LOOKS == FIRST_HEAP_LOOK:
                 gc.collect()
                 self.tell("heap", {"live_bytes": gc.mem_alloc()})
