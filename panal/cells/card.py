@@ -29,6 +29,8 @@ class Card(NamedTuple):
     """Kinds of event this cell takes from devices, as they stand on the wire."""
     event_recorder: str = ""
     """The ledger kind that takes those events."""
+    on_time: str = ""
+    """"module:function(now)": what time alone changes; called every few seconds."""
     urls: str = ""
     """A Django URL module, mounted at `/<url prefix chosen inside it>`."""
     rest: str = ""
@@ -39,6 +41,9 @@ class Card(NamedTuple):
     The function takes (request, account or None) or (request, device) and returns `control.page.Part` or None."""
     words: str = ""
     """How the audit log is read: "module:WORDS", label and icon by object type and by verb."""
+    forget: str = ""
+    """Called when a device changes hands, with its id, inside that transaction: "module:function" deletes or detaches
+    what the cell keeps about the device, so that the next owner never sees it."""
     board: str = ""
     """The module that a board with this cell runs."""
 

@@ -40,6 +40,11 @@ class Event(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.device_id}"
 
+    @property
+    def device_text(self) -> str:
+        """The name of the device, while it is still theirs whose event this is."""
+        return str(self.device) if self.device.account_id == self.account_id else self.device_id
+
 
 class Samples(models.Model):
     """Acceleration in g around an event: [[seq, t_ms, x, y, z], …]."""

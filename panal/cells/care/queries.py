@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from panal.cells.accounts.api import SEE, account_ids_for, may, require
 from panal.protocol.errors import BadRequest, NotFound
@@ -31,11 +31,17 @@ def events_for(
     wanted &= Q(device_id=device_id) if device_id else Q()
     wanted &= Q(account_id=account) if account is not None else Q()
     wanted &= Q(kind=kind) if kind else Q()
-    wanted &= Q(device__name__icontains=search) | Q(device__id__icontains=search) if search else Q()
+    wanted &= _named(search) if search else Q()
     wanted &= Q(received_at__gte=since) if since else Q()
     wanted &= Q(received_at__lt=until) if until else Q()
     found = Event.objects.filter(wanted).select_related("device", "device__sector", "account")
     return found.order_by("-received_at", "-id")
+
+
+def _named(search: str) -> Q:
+    """By the device's id; by its name only while it is theirs whose event it is: the next owner's is not for them."""
+    still_theirs = Q(device__account=F("account"))
+    return Q(device__id__icontains=search) | (Q(device__name__icontains=search) & still_theirs)
 
 
 def event_for(user: Any, event_id: uuid.UUID, capability: str = SEE) -> Event:

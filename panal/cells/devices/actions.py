@@ -21,7 +21,7 @@ from panal.protocol import command as wire
 from panal.protocol.errors import BadRequest, Conflict
 
 from .catalog import MODELS
-from .models import OPEN, Command, CommandStatus, Device, Group, Sector, State, Twin
+from .models import OPEN, Batch, Command, CommandStatus, Device, Group, Sector, State, Twin
 
 AnyPlace = TypeVar("AnyPlace", Sector, Group)
 
@@ -57,19 +57,22 @@ def mint_devices(
     count: int = 1,
     device_id: str = "",
     account_id: int | None = None,
+    note: str = "",
     progress: Callable[[int], object] | None = None,
 ) -> list[Minted]:
-    """Make devices with their secrets. Raises BadRequest, Conflict("id_taken").
+    """Make a batch of devices with their secrets. Raises BadRequest, Conflict("id_taken").
 
     `progress` hears how many were made since it was last called.
     """
     _check_mint(model, count, device_id)
+    note = _one_line(note, "note", 200, empty=True)
     now = timezone.now()
     minted: list[Minted] = []
     with transaction.atomic():
+        batch = Batch.objects.create(model_code=model, count=count, note=note, made_by=actor.text[:200], made_at=now)
         while len(minted) < count:
             wanted = min(MINTED_AT_ONCE, count - len(minted))
-            minted += _mint(model, [device_id] if device_id else _free_ids(wanted), account_id, actor, now)
+            minted += _mint(batch, [device_id] if device_id else _free_ids(wanted), account_id, actor)
             if progress:
                 progress(wanted)
     return minted
@@ -90,46 +93,44 @@ def _free_ids(count: int) -> list[str]:
     """8 letters of 32 are 10^12 ids; those that are taken are drawn again."""
     ids: set[str] = set()
     while len(ids) < count:
-        drawn = {_word(8) for _ in range(count - len(ids))}
+        drawn = {word(8) for _ in range(count - len(ids))}
         ids |= drawn - set(Device.objects.filter(id__in=drawn).values_list("id", flat=True))
     return sorted(ids)
 
 
-def _word(length: int) -> str:
+def word(length: int) -> str:
+    """Letters and digits that can be read aloud."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
-def _mint(model: str, ids: Sequence[str], account_id: int | None, actor: Actor, now: datetime) -> list[Minted]:
-    minted = [Minted(id, secrets.token_hex(32), _word(10), _word(8)) for id in ids]
-    devices = [_device(secret, model, account_id, now) for secret in minted]
+def _mint(batch: Batch, ids: Sequence[str], account_id: int | None, actor: Actor) -> list[Minted]:
+    minted = [Minted(id, secrets.token_hex(32), word(10), word(8)) for id in ids]
+    devices = [_device(secret, batch, account_id) for secret in minted]
     try:
         with transaction.atomic():
             Device.objects.bulk_create(devices)
     except IntegrityError:
         raise Conflict("id_taken", f"{ids[0]} exists already", "id") from None
     Twin.objects.bulk_create([Twin(device=device) for device in devices])
-    record_audits(
-        audit_entry(
-            actor=actor, verb="device.minted", subject=device, account_id=account_id, after={"model": model}, now=now
-        )
-        for device in devices
-    )
+    made = {"verb": "device.minted", "account_id": account_id, "after": {"model": batch.model_code, "batch": batch.pk}}
+    record_audits(audit_entry(actor=actor, subject=device, now=batch.made_at, **made) for device in devices)
     publish_on_commit(*(_news(device, "device.added", "devices") for device in devices))
     return minted
 
 
-def _device(secret: Minted, model: str, account_id: int | None, now: datetime) -> Device:
+def _device(secret: Minted, batch: Batch, account_id: int | None) -> Device:
     id = secret.device_id
     return Device(
         id=id,
-        model_code=model,
+        model_code=batch.model_code,
         account_id=account_id,
-        created_at=now,
+        batch=batch,
+        created_at=batch.made_at,
         token_sha256=keys.token_hash(secret.token),
         token_encrypted=vault.seal(secret.token, f"token:{id}"),
         ap_password_encrypted=vault.seal(secret.ap_password, f"ap_password:{id}"),
         claim_code_sha256=claim_hash(id, secret.claim_code),
-        claim_expires_at=now + CLAIMABLE,
+        claim_expires_at=batch.made_at + CLAIMABLE,
     )
 
 
@@ -228,18 +229,11 @@ def _one_line(text: str, field: str, longest: int, empty: bool = False) -> str:
 
 
 @transaction.atomic
-def assign_device(*, device: Device, account_id: int | None, actor: Actor) -> Device:
-    """Staff gives a device to a customer, or takes it back. It leaves its sector and its groups."""
-    before = {"account": device.account_id}
-    if device.account_id == account_id:
-        return device
-    publish_on_commit(_news(device, "device.removed", "devices"))
-    Device.objects.filter(pk=device.pk).update(account_id=account_id, sector=None)
-    Group.devices.through.objects.filter(device_id=device.pk).delete()
-    device.refresh_from_db()
-    _audit(actor, "device.assigned", device, before, {"account": account_id})
-    publish_on_commit(_news(device, "device.added", "devices"), _news(device, "device.token_changed", "devices"))
-    return device
+def mark_flashed(*, device: Device, actor: Actor) -> None:
+    """Its firmware and its secrets are on the board. Again, when it is flashed again."""
+    Device.objects.filter(pk=device.pk).update(flashed_at=timezone.now())
+    _audit(actor, "device.flashed", device)
+    publish_on_commit(_news(device, "device.changed", "devices"))
 
 
 KEEP = object()
@@ -361,7 +355,7 @@ def queue_command(
 ) -> Command:
     """Ask a device to do something before a deadline. Raises BadRequest, Conflict("revoked", "too_many_commands")."""
     args = dict(args or {})
-    _check_command(name, args, deadline_s)
+    check_command(name, args, deadline_s)
     locked = Device.objects.select_for_update().get(pk=device.pk)
     if locked.state == State.REVOKED:
         raise Conflict("revoked", "a revoked device takes no commands")
@@ -383,7 +377,7 @@ def queue_command(
     return command
 
 
-def _check_command(name: str, args: Mapping[str, Any], deadline_s: int) -> None:
+def check_command(name: str, args: Mapping[str, Any], deadline_s: int) -> None:
     if not NAME.fullmatch(name):
         raise BadRequest("bad_name", "1 to 48 lower-case letters, digits, _ and . that begin with a letter", "name")
     if not 1 <= deadline_s <= LONGEST_DEADLINE_S:

@@ -2,10 +2,27 @@
 
 from datetime import datetime
 
-from . import actions, presence
-from .queries import desired, device_for, devices_for, identity, open_commands
+from . import actions, claims, presence, telemetry
+from .commands import blank_args, cancel_commands, locked, outcomes_of, queue_commands, reported_of
+from .models import OPEN
+from .queries import (
+    chosen_for,
+    desired,
+    device_for,
+    devices_for,
+    group_for,
+    groups_for,
+    identity,
+    may_change,
+    named_first,
+    open_commands,
+    sector_for,
+    sectors_for,
+    token_of,
+    under_parents,
+    within,
+)
 from .recorder import heard_from
-from .telemetry import prune
 
 
 def expire(now: datetime) -> None:
@@ -18,14 +35,36 @@ def reconcile(sessions: dict[str, str], seen_at: datetime) -> None:
     presence.reconcile(sessions, seen_at, datetime.now(tz=seen_at.tzinfo))
 
 
+def prune(now: datetime) -> int:
+    """What has been kept long enough goes. How many rows went."""
+    return telemetry.prune(now) + claims.prune(now)
+
+
 __all__ = [
+    "OPEN",
+    "blank_args",
+    "cancel_commands",
+    "chosen_for",
     "desired",
     "device_for",
     "devices_for",
     "expire",
+    "group_for",
+    "groups_for",
     "heard_from",
     "identity",
+    "locked",
+    "may_change",
+    "named_first",
     "open_commands",
+    "outcomes_of",
     "prune",
+    "queue_commands",
     "reconcile",
+    "reported_of",
+    "sector_for",
+    "sectors_for",
+    "token_of",
+    "under_parents",
+    "within",
 ]

@@ -1,4 +1,4 @@
-"""The models we sell, built in: what board each is, which cells it has, its picture."""
+"""The models we sell, built in: what board each is, which cells it has, its pins, its access point, its words."""
 
 from typing import NamedTuple
 
@@ -13,12 +13,22 @@ class Model(NamedTuple):
     cells: tuple[str, ...]
     icon: str
     """A lucide icon."""
+    pins: str = ""
+    """The module in panal/board/boards that says which part is at which pin; empty: its firmware is not made yet."""
+    access_point: str = "RackON_"
+    """What the name of its access point begins with; its id follows."""
+    start: str = gettext_noop("Connect it to power.")
+    """An English message id: how a customer turns it on, for the label and the page that follows a claim."""
+
+    def access_point_of(self, device_id: str) -> str:
+        return self.access_point + device_id
 
 
+WEAR_IT = gettext_noop("Charge it, then press its button.")
 MODELS = {
     model.code: model
     for model in (
-        Model("wearable-1", gettext_noop("Fall wearable"), "esp32", ("care",), "watch"),
+        Model("wearable-1", gettext_noop("Fall wearable"), "esp32", ("care",), "watch", "wearable_1", start=WEAR_IT),
         Model("camera-1", gettext_noop("Camera"), "esp32-cam", ("cameras",), "cctv"),
         Model("door-1", gettext_noop("Door controller"), "esp32", ("access",), "door-closed"),
         Model("lights-4", gettext_noop("Four lights"), "esp32", ("lights",), "lightbulb"),

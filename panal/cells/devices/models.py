@@ -53,6 +53,26 @@ class State(models.TextChoices):
     REVOKED = "revoked", _("Revoked")
 
 
+class Batch(models.Model):
+    """Devices that were minted together: what the factory works on."""
+
+    model_code = models.CharField(_("model"), max_length=32)
+    count = models.PositiveIntegerField()
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    made_by = models.CharField(max_length=200)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.model_code} #{self.pk}"
+
+    @property
+    def model(self) -> Model:
+        return model_of(self.model_code)
+
+
 class Device(models.Model):
     """One board with its identity. What it said of itself last stands here too, so that a list needs one query."""
 
@@ -64,6 +84,10 @@ class Device(models.Model):
     state = models.CharField(max_length=16, choices=State.choices, default=State.MINTED)
     created_at = models.DateTimeField()
     activated_at = models.DateTimeField(null=True)
+    batch = models.ForeignKey(Batch, null=True, on_delete=models.SET_NULL, related_name="devices")
+    flashed_at = models.DateTimeField(null=True)
+    owned_at = models.DateTimeField(null=True)
+    """When it changed hands last: what it measured and wrote before that is nobody's to see. Null: never."""
 
     token_sha256 = models.BinaryField(max_length=32)
     token_encrypted = models.BinaryField()
@@ -263,3 +287,19 @@ class LogLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.level} {self.message}"
+
+
+class ClaimTries(models.Model):
+    """How often a person, or an address, has typed what opens no device; kept here, so that all replicas know."""
+
+    who = models.CharField(primary_key=True, max_length=80)
+    count = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField()
+    blocked_until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "claim tries"
+        indexes = [models.Index(fields=["last_at"], name="claim_tries_age")]
+
+    def __str__(self) -> str:
+        return f"{self.who} ×{self.count}"

@@ -190,6 +190,11 @@ def under_parents(sectors: QuerySet[Sector]) -> QuerySet[Sector]:
     return sectors.order_by(outer, Coalesce("parent_id", "id"), F("parent").asc(nulls_first=True), "name")
 
 
+def within(devices: QuerySet[Device], sector: Sector) -> QuerySet[Device]:
+    """Those in a sector or in one inside it."""
+    return devices.filter(Q(sector=sector) | Q(sector__parent=sector) | Q(sector__parent__parent=sector))
+
+
 def sectors_for(user: Any, account: int | None = None, capability: str = SEE) -> QuerySet[Sector]:
     found = Sector.objects.filter(_reach(user, capability)).select_related("account", "parent")
     found = found.annotate(device_count=Count("devices")).order_by("name", "id")
@@ -249,14 +254,12 @@ def pending_for(user: Any, device_id: str) -> list[str]:
 
 def log_for(user: Any, device_id: str) -> QuerySet[LogLine]:
     """Newest first, in the order of receipt."""
-    device_for(user, device_id)
-    return LogLine.objects.filter(device_id=device_id).order_by("-id")
+    return LogLine.objects.filter(_owned(device_for(user, device_id))).order_by("-id")
 
 
 def telemetry_names_for(user: Any, device_id: str) -> list[str]:
     """What this device has measured in the time that hourly telemetry is kept."""
-    device_for(user, device_id)
-    slots = TelemetrySlot.objects.filter(device_id=device_id, width_s=3600)
+    slots = TelemetrySlot.objects.filter(_owned(device_for(user, device_id)), width_s=3600)
     return list(slots.order_by("name").values_list("name", flat=True).distinct())
 
 
@@ -273,12 +276,18 @@ def telemetry_for(
     """Oldest first; where there is more than `limit`, the newest. Without `since`: the last day."""
     if resolution not in RESOLUTIONS:
         raise BadRequest("bad_resolution", f"one of {', '.join(RESOLUTIONS)}", "resolution", tuple(RESOLUTIONS))
-    device_for(user, device_id)
-    wanted = Q(device_id=device_id, at__gte=since or timezone.now() - timedelta(days=1))
+    wanted = _owned(device_for(user, device_id))
+    wanted &= Q(at__gte=since or timezone.now() - timedelta(days=1))
     wanted &= Q(at__lt=until) if until else Q()
     wanted &= Q(name__in=list(names)) if names else Q()
     read = _raw if resolution == "raw" else _slots
     return read(wanted, RESOLUTIONS[resolution], max(1, min(limit, MOST_POINTS)))
+
+
+def _owned(device: Device) -> Q:
+    """What came late from the time before the device changed hands is the next owner's no more than the rest."""
+    wanted = Q(device_id=device.pk)
+    return wanted & Q(at__gte=device.owned_at) if device.owned_at else wanted
 
 
 def _raw(wanted: Q, width_s: int, limit: int) -> list[Reading]:

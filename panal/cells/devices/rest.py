@@ -11,7 +11,7 @@ from panal.cells.accounts.api import EDIT, MANAGE, OPERATE, account_for, account
 from panal.control.rest import DeviceId, Id, Input, Instant, Page, Paging, actor_of, answers, page_of
 from panal.protocol.errors import BadRequest, Forbidden
 
-from . import actions, queries
+from . import actions, claims, queries
 from .catalog import MODELS
 from .models import Command, Device, Group, Sector
 
@@ -316,7 +316,7 @@ def assign(request: HttpRequest, device_id: DeviceId, payload: AssignIn) -> Any:
     """Give a device to a customer or take it back (staff administrators)."""
     found = _as_admin(request, device_id)
     account_id = _existing_account(payload.account)
-    return actions.assign_device(device=found, account_id=account_id, actor=actor_of(request))
+    return claims.move_device(device=found, account_id=account_id, actor=actor_of(request))
 
 
 @router.put("/devices/{device_id}/keyless", response=answers(DeviceOut))

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from panal.cells.care import queries
-from panal.cells.devices.actions import assign_device
+from panal.cells.devices.claims import move_device
 from panal.control.tests.cases import PEOPLE, PermissionCases
 from panal.protocol.errors import BadRequest, NotFound
 
@@ -51,7 +51,7 @@ def test_samples_are_in_g_with_their_times(client, alice, event):
 
 
 def test_an_event_stays_with_the_account_it_happened_in(alice, charlie, event, device, other_account, actor):
-    assign_device(device=device, account_id=other_account.pk, actor=actor)
+    move_device(device=device, account_id=other_account.pk, actor=actor)
     assert queries.event_for(alice, event.id) == event
     with pytest.raises(NotFound):
         queries.event_for(charlie, event.id)

@@ -5,7 +5,7 @@ import pytest
 from django.db import connection
 
 from panal.cells.accounts.models import AuditEntry
-from panal.cells.devices import actions, api, queries
+from panal.cells.devices import actions, api, claims, queries
 from panal.cells.devices.models import Device, Group, Sector, Twin
 from panal.control import vault
 from panal.control.tests.cases import collected
@@ -130,7 +130,7 @@ def test_a_device_stays_in_its_account(device, other_account, actor):
 def test_a_device_that_changes_hands_leaves_its_places_behind(device, sector, group, other_account, actor):
     actions.place_devices(devices=[device], sector=sector, join=[group], actor=actor)
     with collected() as heard:
-        actions.assign_device(device=device, account_id=other_account.pk, actor=actor)
+        claims.move_device(device=device, account_id=other_account.pk, actor=actor)
     device.refresh_from_db()
     assert (device.account, device.sector, device.groups.count()) == (other_account, None, 0)
     told = [(event.name, event.account_id) for event in heard]
