@@ -62,6 +62,12 @@ class VirtualBoard:
             found = self._news.wait_for(lambda: wanted.items() <= self._last().items(), timeout_s)
         assert found, f"{wanted} did not come; the board said {self.said[-20:]}"
 
+    def wait_until_said(self, timeout_s: float = 30, **wanted: Any) -> None:
+        """Until the board has said this, whatever it said after it: what lasts a moment only may be over already."""
+        with self._news:
+            found = self._news.wait_for(lambda: wanted in self.said, timeout_s)
+        assert found, f"{wanted} did not come; the board said {self.said[-20:]}"
+
     def wait_for_log(self, word: str, timeout_s: float = 30) -> None:
         """Until the board has logged something with this word in it."""
         with self._news:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.end_to_end.boards import VirtualBoard
-from tests.running import Panal, clean_environment
+from tests.running import Panal, clean_environment, wait_until
 
 
 class Secured(NamedTuple):
@@ -40,7 +40,7 @@ def test_a_board_that_pins_the_authority_delivers_its_event(secured: Secured, tm
     with VirtualBoard(secured.panal, device, tmp_path / "flash", *options) as board:
         board.wait_for(link="up")
         board.press()
-        board.wait_for(queue=1)
+        board.wait_until_said(queue=1)
         board.wait_for(queue=0)
 
 
@@ -56,6 +56,7 @@ def test_a_board_that_pins_another_authority_tells_the_server_nothing(
         board.wait_for(queue=1)
         board.wait_for_log("certificate")
         assert {"link": "up"} not in board.said
+        assert secured.panal.count("care_event", device["device_id"]) == 0
 
 
 @pytest.mark.parametrize("port", ["http", "stream", "mqtt"])
