@@ -19,7 +19,7 @@ from panal.gateway.store import Desired, Entry, Identity, OpenCommand, Viewer
 from panal.protocol.errors import BadRequest, Unavailable
 
 from .instants import instant
-from .recorders import recorders
+from .recorders import on_time, recorders
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,8 @@ class DjangoStore:
 
     @on_database
     def expire(self, now_ms: int) -> None:
-        devices.expire(instant(now_ms))
+        for change in on_time():
+            change(instant(now_ms))
 
     @on_database
     def reconcile(self, broker: str, sessions: dict[str, str], now_ms: int) -> None:

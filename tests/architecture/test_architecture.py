@@ -23,8 +23,9 @@ FILES_OF_A_CELL = {
 FOLDERS_OF_A_CELL = {"migrations", "tests", "templates", "static", "templatetags"}
 NOUNS_OF_CELLS = {
     "accounts": {"actor", "roles", "words"},
-    "devices": {"catalog", "comb", "plots", "presence", "telemetry", "words"},
+    "devices": {"catalog", "comb", "commands", "fleet", "plots", "presence", "telemetry", "words"},
     "care": set(),
+    "wifi": {"progress", "words"},
 }
 """Further modules, each a noun of GLOSSARY.md that is large enough for a file of its own."""
 

@@ -12,11 +12,14 @@ CARD = Card(
     gateway="panal.cells.devices.gateway:HANDLERS",
     rest="panal.cells.devices.rest:router",
     urls="panal.cells.devices.urls",
+    on_time="panal.cells.devices.api:expire",
     words="panal.cells.devices.words:WORDS",
     navigation=(
         Entry("Devices", "devices", "router"),
         Entry("Sectors", "sectors", "map-pin"),
         Entry("Groups", "groups", "boxes"),
+        Entry("Add a device", "claim", "scan-qr-code", "account"),
+        Entry("Batches", "batches", "package", "staff"),
     ),
     parts=(
         ("overview", "panal.cells.devices.views:fleet_part"),

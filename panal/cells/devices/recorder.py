@@ -331,7 +331,12 @@ def record_reported(batch: list[Reported], now: datetime) -> list[Any]:
     known = known_devices(message.device_id for message in batch)
     messages = [message for message in batch if message.device_id in known]
     stored = iter(_store_reports(messages))
-    publish_on_commit(*_about(messages, known, "twin.reported", "twin"))
+    names: dict[str, set[str]] = {}
+    for message in messages:
+        names.setdefault(message.device_id, set()).update(message.state)
+    publish_on_commit(
+        *(event_of(id, known[id], "twin.reported", "twin", names=sorted(said)) for id, said in names.items())
+    )
     return [next(stored) if message.device_id in known else UNKNOWN for message in batch]
 
 

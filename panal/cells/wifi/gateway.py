@@ -1,0 +1,14 @@
+"""The data plane's part of wifi: what boards report and answer arrives through devices; here it is only noticed."""
+
+from panal.gateway.cell import Handlers, Hub, Reaction
+from panal.gateway.store import DomainEvent
+
+
+async def notice(hub: Hub, event: DomainEvent) -> None:
+    """What there is to know is read where it is written down: the message says only of which device."""
+    if event.name == "twin.reported" and "wifi" not in event.data.get("names", ()):
+        return
+    hub.post("wifi.news", event.device_id, urgent=True)
+
+
+HANDLERS = Handlers(reactions=(Reaction("command.finished", notice), Reaction("twin.reported", notice)))
