@@ -4,9 +4,11 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,12 @@ class Panal:
 
     def mint(self, model: str = "wearable-1", count: int = 1, *more: str) -> list[dict[str, Any]]:
         return json.loads(self.run("device", "mint", "--model", model, "--count", str(count), "--json", *more))
+
+    def count(self, table: str, device_id: str) -> int:
+        """Rows of a device in a table of this server's SQLite."""
+        with closing(sqlite3.connect(self.folder / "panal.sqlite3")) as database:
+            rows = database.execute(f"SELECT count(*) FROM {table} WHERE device_id = ?", (device_id,))
+            return int(rows.fetchone()[0])
 
     def user(self, email: str, role: str = "owner", account: str = "Casa", password: str = "una clave larga 1") -> None:
         self.run("user", "create", email, "--password", password, "--role", role, "--account", account)

@@ -42,6 +42,7 @@ def test_a_board_that_pins_the_authority_delivers_its_event(secured: Secured, tm
         board.press()
         board.wait_until_said(queue=1)
         board.wait_for(queue=0)
+    assert secured.panal.count("care_event", device["device_id"]) == 1
 
 
 @pytest.mark.parametrize("transport", ["mqtt", "http"])
