@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.end_to_end.boards import VirtualBoard
-from tests.running import Panal, clean_environment, wait_until
+from tests.running import Panal, clean_environment
 
 
 class Secured(NamedTuple):
