@@ -16,10 +16,10 @@ from fnmatch import fnmatch
 from typing import Any
 
 ALLOWED = frozenset(
-    "array asyncio binascii collections errno gc hashlib io json machine micropython network os panal socket ssl struct"
-    " sys time tls".split()
+    "array asyncio binascii collections cryptography cryptolib errno gc hashlib io json machine micropython network os"
+    " panal socket ssl struct sys time tls".split()
 )
-"""Modules that stock ESP32 firmware has and ours uses; `ssl` is CPython's name for `tls`."""
+"""Modules that stock ESP32 firmware has and ours uses; CPython says `ssl` for `tls`, `cryptography` for `cryptolib`."""
 
 FIRMWARE = (
     "panal.protocol.*",
@@ -36,10 +36,13 @@ FORBIDDEN_NAMES = frozenset(
 FORBIDDEN_METHODS = frozenset(
     "removeprefix removesuffix zfill ljust rjust isalnum isascii isidentifier isdecimal isnumeric casefold swapcase"
     " expandtabs translate maketrans hexdigest bit_length bit_count monotonic strftime strptime findall finditer"
-    " shuffle sample get_running_loop to_thread TaskGroup timeout timeout_at shield as_completed Queue Semaphore"
-    " readuntil with_traceback".split()
+    " shuffle sample readuntil with_traceback".split()
 )
-"""Names that CPython has and MicroPython 1.25 on an ESP32 has not; `asyncio.TimeoutError` is there as its own class."""
+FORBIDDEN_IN_ASYNCIO = frozenset(
+    "Queue PriorityQueue Semaphore TaskGroup Runner Future Timeout timeout timeout_at shield wait as_completed"
+    " to_thread get_running_loop all_tasks iscoroutine ensure_future".split()
+)
+"""Names that CPython has and MicroPython 1.25 has not; `asyncio.TimeoutError` is there as a class of its own."""
 
 
 def is_firmware(module: str) -> bool:
