@@ -3,7 +3,8 @@
 import asyncio
 import os
 
-from panal.board import clock, link, log, net, outbox, queue, storage, supervisor, wifi
+from panal.board import clock, log, net, outbox, queue, storage, supervisor, wifi
+from panal.board.memory import forget
 from panal.cells.devices import device
 
 SNTP_AGAIN_S = 3600
@@ -23,7 +24,7 @@ class Board:
         self.boot_count = self._count_boot()
         self.supervisor = supervisor.Supervisor(hardware, self.clock, self.log, self.storage)
         pem = _read(flash + "/" + config["ca"]) if config["ca"] else None
-        self.link = link.make(self, pem)
+        self.link = _link(self, pem)
         self._needs_time = pem is not None
         self._asked_time = False
         self.queue = queue.Queue(self.storage, self.log)
@@ -99,9 +100,24 @@ class Board:
             while not self.hardware.wifi.is_up():
                 await asyncio.sleep(ONLINE_LOOK_S)
             server = self.config["ntp"]
-            is_told = bool(server) and await clock.ask(self.clock, self.hardware.open_udp, server)
+            is_told = bool(server) and await self._ask_time(server)
             self._asked_time = True
             await asyncio.sleep(SNTP_AGAIN_S if is_told else SNTP_RETRY_S)
+
+    async def _ask_time(self, server):
+        from panal.board import sntp
+
+        is_told = await sntp.ask(self.clock, self.hardware.open_udp, server)
+        forget("panal.board.sntp")
+        return is_told
+
+
+def _link(board, pem):
+    from panal.board import link
+
+    made = link.make(board, pem)
+    forget("panal.board.link")
+    return made
 
 
 def _read(path):

@@ -11,7 +11,6 @@ import network
 
 import panal
 from panal.board import drivers, net
-from panal.board.udp import Udp
 
 EPOCH_2000_S = 946684800
 WATCHDOG_MS = 15000
@@ -97,4 +96,6 @@ class Hardware:
         return await net.connect(host, port, tls, server_name)
 
     def open_udp(self, host, port):
+        from panal.board.udp import Udp
+
         return Udp(host, port)

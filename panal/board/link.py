@@ -1,20 +1,19 @@
-"""What both links share: which one a configuration asks for, and when plain text is allowed."""
+"""Choosing the link when the board starts: where the server is, how it is trusted, and when plain text is allowed.
+
+Needed once, so the board forgets this module afterwards.
+"""
+
+import binascii
 
 from panal.board import net
 
-
-class Dropped(Exception):
-    """The server will never take this event; `error` is what it said: `{"code", "message"}`."""
-
-    def __init__(self, error):
-        super().__init__(error)
-        self.error = error if isinstance(error, dict) else {}
+PRIVATE = ("10.", "192.168.", "127.", "169.254.", "::1", "fe80:", "fc", "fd")
 
 
 def make(board, pem):
     """The link that `config` names; `pem` is the pinned CA's text, or None. Raises net.Refused."""
     config = board.config
-    context = net.pinned(pem) if pem else None
+    context = pinned(pem) if pem else None
     if config["transport"] == "http":
         from panal.board import link_http
 
@@ -25,7 +24,7 @@ def make(board, pem):
 
 
 def _checked(config, address, context):
-    if context is None and not config["plain_public"] and not net.is_private(address[0]):
+    if context is None and not config["plain_public"] and not is_private(address[0]):
         raise net.Refused("%s is not a private address: put the server's CA on the board (ca.pem) for TLS" % address[0])
     return address, context
 
@@ -51,3 +50,41 @@ def _split(text, port):
         return host, int(rest[1:]) if rest[1:] else port
     host, _, given = text.partition(":")
     return host, int(given) if given else port
+
+
+def pinned(pem):
+    """A TLS context that trusts only the CA in `pem` (text) and checks the server's name."""
+    try:
+        import tls
+
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(der(pem))  # MicroPython's own module takes the bytes and no keyword
+    except ImportError:
+        import ssl as tls  # CPython
+
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=der(pem))
+    context.verify_mode = tls.CERT_REQUIRED
+    return context
+
+
+def der(pem):
+    """The first certificate of a PEM text, as the bytes that both TLS libraries take."""
+    body = pem.split("-----BEGIN CERTIFICATE-----")[1].split("-----END")[0]
+    return binascii.a2b_base64("".join(body.split()))
+
+
+def is_private(host):
+    """Whether an address (or a name that only a local network knows) is on our network: RFC 1918, 4193, 3927."""
+    host = host.lower()
+    if host == "localhost" or host.endswith(".local") or "." not in host and ":" not in host:
+        return True
+    if host.startswith("172."):
+        second = host.split(".")[1]
+        return _is_address(host) and 16 <= int(second) <= 31
+    is_v6 = ":" in host
+    return any(host.startswith(prefix) and (":" in host) == is_v6 for prefix in PRIVATE) and _is_address(host)
+
+
+def _is_address(host):
+    return ":" in host or all(part.isdigit() for part in host.split("."))

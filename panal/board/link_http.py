@@ -7,14 +7,16 @@ translated here into the camelCase of this API; telemetry and log lines have no 
 
 import asyncio
 import errno
+import time
 
 from panal.board import http
-from panal.board.link import Dropped
-from panal.protocol import backoff, instants, topics
+from panal.board.net import Dropped
+from panal.protocol import backoff, topics
 
 PREFIX = topics.HTTP_PREFIXES[0]
 MAX_WAITING = 8
 POLL_SLACK_S = 10
+EPOCH_2000_S = 946684800  # where the ESP32 begins to count, in seconds since 1970
 
 
 class Link:
@@ -71,7 +73,6 @@ class Link:
         answer = await self._ask("POST", PREFIX + topics.REGISTER, _register(self._id, self._board.hello()))
         self.is_up = True
         self._wait.succeeded()
-        self._learn_time(answer)
         self._board.on_interval(answer.get("heartbeatS"))
         desired = answer.get("desired")
         if isinstance(desired, dict):
@@ -89,7 +90,6 @@ class Link:
 
     async def _heard(self, answer):
         """What a heartbeat's answer says: commands waiting, a newer desired."""
-        self._learn_time(answer)
         self._board.on_interval(answer.get("heartbeatS"))
         self._pending = answer.get("pending") or 0
         version = answer.get("desiredVersion")
@@ -153,12 +153,6 @@ class Link:
         if self._polling is not None:
             self._polling.cancel()
 
-    def _learn_time(self, answer):
-        """A board without a time server takes the server's word, which is good to about the time of one request."""
-        at_ms = instants.parse(answer.get("serverTime") or "")
-        if at_ms is not None and not self._board.clock.is_set():
-            self._board.clock.set_ms(at_ms)
-
     def _down(self):
         self._waiting = []
         if self.is_up:
@@ -181,11 +175,17 @@ def _register(device_id, hello):
 
 def _event(device_id, event):
     at = event["at_ms"]
-    occurred_at = None if at is None else instants.text(at)
+    occurred_at = None if at is None else _text(at)
     body = {"deviceId": device_id, "eventUid": event["uid"], "eventType": event["kind"], "occurredAt": occurred_at}
     if event["data"]:
         body["data"] = event["data"]
     return body
+
+
+def _text(at_ms):
+    """ISO 8601. protocol/instants.py can do it too, and more, but costs a board 2 KB."""
+    epoch_s = 0 if time.gmtime(0)[0] == 1970 else EPOCH_2000_S
+    return "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ" % (tuple(time.gmtime(at_ms // 1000 - epoch_s)[:6]) + (at_ms % 1000,))
 
 
 def _command(document):

@@ -9,7 +9,7 @@ import asyncio
 import errno
 
 from panal.board import mqtt
-from panal.board.link import Dropped
+from panal.board.net import Dropped
 from panal.protocol import backoff, codec, topics
 from panal.protocol.errors import PanalError
 
@@ -22,7 +22,7 @@ MAX_WAITING = 16  # messages the broker has not acknowledged; more than that and
 
 class Link:
     def __init__(self, board, address, tls):
-        """`address` is (host, port); `tls` a context of net.pinned, or None."""
+        """`address` is (host, port); `tls` a context of link.pinned, or None."""
         self.is_up = False
         self._board = board
         self._address = address

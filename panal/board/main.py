@@ -4,14 +4,19 @@ import asyncio
 
 import machine
 
-from panal.board import config, esp32
+from panal.board import esp32
 from panal.board.board import Board
+from panal.board.memory import forget
 
 FLASH = "/flash"
 
 
 def run():
+    from panal.board import config
+
     values = config.load("/config.json", machine.unique_id())
+    del config
+    forget("panal.board.config")
     hardware = esp32.Hardware(values)
     asyncio.run(Board(hardware, values, FLASH, _print).run())
 

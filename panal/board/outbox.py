@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from panal.board.link import Dropped
+from panal.board.net import Dropped
 from panal.protocol import backoff
 
 

@@ -116,9 +116,9 @@ def _mint(count: int, data: Path | None) -> str:
 
 
 def _context(ca: Path | None):  # type: ignore[no-untyped-def]
-    from panal.board import net
+    from panal.board import link
 
-    return net.pinned(ca.read_text(encoding="ascii")) if ca else None
+    return link.pinned(ca.read_text(encoding="ascii")) if ca else None
 
 
 def _raise_file_limit(count: int) -> None:

@@ -13,7 +13,6 @@ from panal.protocol.errors import BadRequest, LocalProtocolError
 REMEMBERED = 32
 MAX_RESULT = 256  # characters of canonical JSON: the board keeps 32 answers in memory and in flash
 MAX_DEPTH = 8
-REFUSALS = ("bad_mac", "no_clock", "expired")  # never carried out and not remembered: the id stays free for a good one
 
 # to be carried out now, once; then say answered(id, …)
 Execute = namedtuple("Execute", "id name args expires_at_ms")
@@ -126,6 +125,10 @@ class Inbox:
         """Answers `{"id","status","result","error"}`; handed over once."""
         messages, self._messages = self._messages, []
         return messages
+
+    def is_remembered(self, answer):
+        """Whether this answer, out of messages_to_send(), is to be saved; a refusal is not: its id stays free."""
+        return any(known is answer for _, known in self._answers)
 
     def remembered(self):
         """What to save: a list of (id, answer or None), oldest first."""

@@ -17,8 +17,9 @@ import gc
 import json
 import sys
 
-from panal.board import config, net
+from panal.board import net
 from panal.board.board import Board
+from panal.board.memory import forget
 from panal.virtual import reboot
 from panal.virtual.hardware import Hardware
 
@@ -125,7 +126,7 @@ async def _standard_input():
 
 async def power_on(folder, bench, reset_cause, has_clock):
     """The board from its start to its restart, which is True, or to the end of the bench."""
-    values = config.load(folder + "/config.json", MAC)
+    values = _config(folder)
     hardware = bench.hardware = Hardware(values["model"], values["device_id"], reset_cause, has_clock)
     board = Board(hardware, values, folder, bench.echo)
     tasks = [bench.hear(), board.run(), bench.look(board), _end(bench.ended, hardware.restarted)]
@@ -134,6 +135,17 @@ async def power_on(folder, bench, reset_cause, has_clock):
     for task in tasks:
         task.cancel()
     return not bench.ended.is_set()
+
+
+def _config(folder):
+    from panal.board import config
+
+    try:
+        return config.load(folder + "/config.json", MAC)
+    except config.BadConfig as error:
+        raise net.Refused(str(error))
+    finally:
+        forget("panal.board.config")
 
 
 async def _end(ended, restarted):
@@ -146,7 +158,7 @@ def main(arguments):
     cause = "soft_reset" if RESTARTED in arguments else "pwron_reset"
     try:
         restarts = asyncio.run(power_on(folder, Bench("--json" in arguments), cause, "--no-clock" not in arguments))
-    except (config.BadConfig, net.Refused) as error:
+    except net.Refused as error:
         print("panal virtual: %s" % error)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -9,7 +9,6 @@ import time
 
 import panal
 from panal.board import net
-from panal.board.udp import Udp
 
 TICKS_PERIOD = 1 << 30
 BOUNCE_MS = (0, 2, 5)  # how a cheap contact closes: down, up, down
@@ -217,6 +216,8 @@ class Hardware:
     def open_udp(self, host, port):
         if not self.wifi.is_up():
             raise OSError(errno.EHOSTUNREACH)
+        from panal.board.udp import Udp
+
         return Udp(host, port)
 
 

@@ -1,6 +1,6 @@
 import unittest
 
-from panal.board import clock
+from panal.board import clock, sntp
 
 PERIOD = 1 << 30
 NOW = 1795224426000
@@ -55,15 +55,15 @@ class SntpTest(unittest.TestCase):
         return bytes((first, stratum)) + bytes(38) + seconds.to_bytes(4, "big") + fraction.to_bytes(4, "big")
 
     def test_the_answer_is_read_with_half_the_way_added(self):
-        data = self.answer(NOW // 1000 + clock.SNTP_EPOCH_S, 0x80000000)
-        self.assertEqual(clock.parse_answer(data, 1000, 1200), NOW + 500 + 100)
+        data = self.answer(NOW // 1000 + sntp.SNTP_EPOCH_S, 0x80000000)
+        self.assertEqual(sntp.parse_answer(data, 1000, 1200), NOW + 500 + 100)
 
     def test_the_seconds_of_2036_begin_again(self):
-        data = self.answer((2100000000 + clock.SNTP_EPOCH_S) & 0xFFFFFFFF)
-        self.assertEqual(clock.parse_answer(data, 0, 0), 2100000000000)
+        data = self.answer((2100000000 + sntp.SNTP_EPOCH_S) & 0xFFFFFFFF)
+        self.assertEqual(sntp.parse_answer(data, 0, 0), 2100000000000)
 
     def test_what_is_no_answer_is_none(self):
-        good = NOW // 1000 + clock.SNTP_EPOCH_S
+        good = NOW // 1000 + sntp.SNTP_EPOCH_S
         for data in (
             b"",
             self.answer(good)[:47],
@@ -71,7 +71,7 @@ class SntpTest(unittest.TestCase):
             self.answer(good, stratum=0),
             self.answer(0),
         ):
-            self.assertEqual(clock.parse_answer(data, 0, 0), None)
+            self.assertEqual(sntp.parse_answer(data, 0, 0), None)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class PrivateTest(unittest.TestCase):
             "fd00::1",
             "169.254.1.1",
         ):
-            self.assertTrue(net.is_private(host), host)
+            self.assertTrue(link.is_private(host), host)
 
     def test_the_rest_of_the_world(self):
         for host in (
@@ -34,7 +34,7 @@ class PrivateTest(unittest.TestCase):
             "fc.example.com",
             "172.16.example.com",
         ):
-            self.assertFalse(net.is_private(host), host)
+            self.assertFalse(link.is_private(host), host)
 
 
 class AddressTest(unittest.TestCase):

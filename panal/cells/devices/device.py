@@ -7,12 +7,14 @@ import asyncio
 import gc
 import json
 
-from panal.protocol import command, keys, twin
+from panal.board.memory import forget
+from panal.protocol import twin
 
 HEARTBEAT_S = (5, 86400)
 CLOCKLESS = ("ping", "identify")
 FOLDER = "commands"
 DRAFT = FOLDER + "/draft"
+SLOTS = 32  # as many commands as the inbox remembers
 RESTART_S = 1  # enough for the answer to leave
 
 
@@ -26,7 +28,8 @@ class Device:
         self._heartbeat_now = asyncio.Event()
         self._twin = twin.Board(*self._load_twin())
         self._memory = Memory(board.storage)
-        self._inbox = command.Inbox(keys.derive(board.config["token"], "command"), CLOCKLESS, self._memory.load())
+        self._inbox = None
+        self._executing = 0
         self.commands = {"ping": self._ping, "restart": self._restart}
         self.settings = {"heartbeat_s": self._set_heartbeat, "log_level": self._set_log_level}
         self._obeyed = {}
@@ -75,13 +78,30 @@ class Device:
         self._say_reports()
 
     def on_command(self, document):
+        self._open_inbox()
         self._inbox.receive_command(document, self._board.clock.now_ms())
         for order in self._inbox.events():
             self._memory.save(order.id, None)
+            self._executing += 1
             asyncio.create_task(self._execute(order))  # noqa: RUF006  the loop holds it until it is done
         self._say_answers()
+        self._close_inbox()
 
     # commands
+
+    def _open_inbox(self):
+        """Commands are rare, so what they need is in memory only while one is there; what must be known is on flash."""
+        if self._inbox is None:
+            from panal.protocol import command, keys
+
+            key = keys.derive(self._board.config["token"], "command")
+            self._inbox = command.Inbox(key, CLOCKLESS, self._memory.load())
+
+    def _close_inbox(self):
+        if not self._executing:
+            self._inbox = None
+            forget("panal.protocol.command")
+            forget("panal.protocol.keys")
 
     async def _execute(self, order):
         try:
@@ -93,11 +113,13 @@ class Device:
             self._inbox.answered(order.id, "rejected", None, "bad_args", str(error))
         except Exception as error:
             self._inbox.answered(order.id, "failed", None, "failed", repr(error)[:80])
+        self._executing -= 1
         self._say_answers()
+        self._close_inbox()
 
     def _say_answers(self):
         for answer in self._inbox.messages_to_send():
-            if answer["status"] != "rejected" or answer["error"]["code"] not in command.REFUSALS:
+            if self._inbox.is_remembered(answer):
                 self._memory.save(answer["id"], answer)
             self._board.link.say("answer", answer)  # not up: the server sends the command again on the next hello
 
@@ -214,6 +236,6 @@ class Memory:
             self._next += 1
         number = self._slots[id]
         self._storage.write_one(DRAFT, json.dumps([number, id, answer]))
-        self._storage.rename(DRAFT, "%s/%02d" % (FOLDER, number % command.REMEMBERED))
-        for old in [known for known, at in self._slots.items() if at <= number - command.REMEMBERED]:
+        self._storage.rename(DRAFT, "%s/%02d" % (FOLDER, number % SLOTS))
+        for old in [known for known, at in self._slots.items() if at <= number - SLOTS]:
             del self._slots[old]

@@ -74,6 +74,15 @@ class InboxTest(unittest.TestCase):
         self.inbox.receive_command(order(), NOW)
         self.assertEqual(len(self.inbox.events()), 1)
 
+    def test_a_forged_repetition_does_not_change_what_is_remembered(self):
+        self.inbox.receive_command(order(), NOW)
+        self.inbox.answered("c1", "done")
+        good = self.inbox.messages_to_send()[0]
+        self.inbox.receive_command(order(key=b"other"), NOW)
+        bad = self.inbox.messages_to_send()[0]
+        self.assertEqual((good["status"], bad["status"]), ("done", "rejected"))
+        self.assertEqual((self.inbox.is_remembered(good), self.inbox.is_remembered(bad)), (True, False))
+
     def test_a_command_past_its_deadline_is_refused(self):
         self.inbox.receive_command(order(), NOW + 1001)
         self.assertEqual((self.inbox.events(), self.answers()), ([], [("c1", "rejected", "expired")]))

@@ -1,0 +1,11 @@
+"""Modules that are needed only now and then do not stay in memory."""
+
+import sys
+
+
+def forget(module):
+    """Free the memory of a module that will be imported again when it is needed again, if ever."""
+    if sys.implementation.name == "micropython":
+        package, name = module.rsplit(".", 1)
+        del sys.modules[module]
+        delattr(sys.modules[package], name)

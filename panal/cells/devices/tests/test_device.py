@@ -1,0 +1,74 @@
+import unittest
+
+from panal.board.storage import Storage
+from panal.board.tests import folder
+from panal.cells.devices import device, messages
+
+
+class MemoryTest(unittest.TestCase):
+    def setUp(self):
+        self.root = folder.fresh("memory")
+
+    def tearDown(self):
+        folder.clear(self.root)
+
+    def memory(self):
+        memory = device.Memory(Storage(self.root))
+        return memory, memory.load()
+
+    def test_commands_outlive_a_restart_in_their_order(self):
+        memory, _ = self.memory()
+        memory.save("a", None)
+        memory.save("b", None)
+        memory.save("a", {"id": "a", "status": "done"})
+        self.assertEqual(self.memory()[1], [("a", {"id": "a", "status": "done"}), ("b", None)])
+
+    def test_it_keeps_the_last_32_over_restarts(self):
+        for number in range(50):
+            memory, _ = self.memory()
+            memory.save(f"c{number}", None)
+        self.assertEqual([id for id, _ in self.memory()[1]], [f"c{number}" for number in range(18, 50)])
+
+
+class Wifi:
+    def ip(self):
+        return "10.0.0.7"
+
+    def rssi(self):
+        return -61
+
+
+class Hardware:
+    FIRMWARE = "1.2.3"
+    MODE = "normal"
+    wifi = Wifi()
+
+    def hw_id(self):
+        return "AABB"
+
+    def battery(self):
+        return 0.5
+
+    def reset_cause(self):
+        return "pwron_reset"
+
+
+class SaidTest(unittest.TestCase):
+    """What the board says is what the server reads."""
+
+    def test_hello(self):
+        said = device.hello(Hardware(), {"model": "wearable-1", "device_id": "A"}, 7)
+        read = messages.parse_hello(said, "A", 0)
+        self.assertEqual((read.fw, read.model, read.hw_id, read.ip), ("1.2.3", "wearable-1", "AABB", "10.0.0.7"))
+        self.assertEqual((read.reset_cause, read.boot_count, read.mode), ("pwron_reset", 7, "normal"))
+
+    def test_heartbeat_on_both_wires(self):
+        said = device.heartbeat(Hardware(), {"device_id": "A"}, 90)
+        for parse in (messages.parse_heartbeat, messages.parse_heartbeat_http):
+            read = parse(said, "A", 0)
+            self.assertEqual((read.battery, read.rssi, read.fw, read.uptime_s), (0.5, -61, "1.2.3", 90))
+            self.assertEqual((read.ip, read.reset_cause), ("10.0.0.7", "pwron_reset"))
+
+
+if __name__ == "__main__":
+    unittest.main()

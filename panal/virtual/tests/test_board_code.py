@@ -1,0 +1,131 @@
+"""What goes onto a board is what a board can run: its syntax, its imports, its names, its memory."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from panal.virtual import build, collect, runner, strict
+
+FILES = sorted({*build.board_sources(), *build.PACKAGE.glob("cells/*/messages.py")})
+SIMULATION = [build.PACKAGE / name for name in build.SIMULATION]
+LIVE_MAX_BYTES = 56 * 1024
+ERRNO = frozenset(
+    "EPERM ENOENT EIO EBADF EAGAIN ENOMEM EACCES EEXIST ENODEV EISDIR EINVAL EOPNOTSUPP EADDRINUSE ECONNABORTED"
+    " ECONNRESET ENOBUFS ENOTCONN ETIMEDOUT ECONNREFUSED EHOSTUNREACH EALREADY EINPROGRESS".split()
+)
+"""MicroPython's errno has these and no more (py/moderrno.c)."""
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(build.PACKAGE))
+
+
+@pytest.mark.parametrize("path", [*FILES, *SIMULATION], ids=name_of)
+def test_mpy_cross_takes_every_file(path, tmp_path):
+    build.compile_file(path, tmp_path / "out.mpy")
+
+
+@pytest.mark.parametrize("text", ["match x:\n    case 1: pass\n", "def f(a, /): pass\n", "a = {**b}\n", "a = [*b]\n"])
+def test_mpy_cross_refuses_what_micropython_has_not(text, tmp_path):
+    (tmp_path / "wrong.py").write_text(text)
+    with pytest.raises(subprocess.CalledProcessError):
+        build.compile_file(tmp_path / "wrong.py", tmp_path / "out.mpy")
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_it_imports_only_what_a_board_has(path):
+    assert imports(path.read_text(encoding="utf-8")) <= strict.ALLOWED
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_it_names_only_what_a_board_has(path):
+    assert not foreign_names(path.read_text(encoding="utf-8"))
+
+
+def test_the_two_tests_above_find_what_they_look_for():
+    assert imports("import functools\nfrom dataclasses import dataclass") == {"functools", "dataclasses"}
+    wrong = "try:\n    x.zfill(2)\nexcept ConnectionError:\n    y = errno.EPROTO\n"
+    assert foreign_names(wrong) == {"zfill", "ConnectionError", "EPROTO"}
+
+
+def imports(text: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+def foreign_names(text: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Name) and node.id in strict.FORBIDDEN_NAMES:
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            module = node.value.id if isinstance(node.value, ast.Name) else ""
+            missing = (module == "errno" and node.attr not in ERRNO) or (
+                module == "asyncio" and node.attr in strict.FORBIDDEN_IN_ASYNCIO
+            )
+            if node.attr in strict.FORBIDDEN_METHODS or missing:
+                found.add(node.attr)
+    return found
+
+
+def in_vm(program: str, heap: str = collect.HEAP, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    vm = runner.find_vm()
+    assert vm, "There is no MicroPython VM: run tools/micropython.sh once."
+    command = [str(vm), "-X", f"heapsize={heap}", "-c", program]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_heap_gate_bites():
+    """What does not fit a board does not pass: 98 KB at once fail in 100 KB, and pass in more."""
+    greedy = "a = bytearray(98 * 1024); print('fits')"
+    assert "MemoryError" in in_vm(greedy).stderr
+    assert in_vm(greedy, "200k").stdout == "fits\n"
+
+
+def test_the_vm_has_the_words_of_an_esp32():
+    """32 bits, so that pointers and small integers are as large as there."""
+    assert in_vm("import sys; print(sys.maxsize)").stdout == "2147483647\n"
+
+
+LIVE = """
+import asyncio, gc, sys
+from panal.board import config
+from panal.board.board import Board
+from panal.board.memory import forget
+import panal.board.link_{transport}, panal.board.udp, panal.board.link, panal.cells.care.device
+gc.collect()
+imported = gc.mem_alloc()
+import panal.virtual.hardware as simulated
+values = config.parse({{"device_id": "A", "token": "0" * 64, "model": "wearable-1", "server": "http://127.0.0.1:9",
+                       "transport": "{transport}", "ntp": ""}}, b"123456")
+gc.collect()
+simulation = gc.mem_alloc() - imported
+del config
+forget("panal.board.config")
+hardware = simulated.Hardware("wearable-1", "A", "pwron_reset")
+board = Board(hardware, values, "{flash}")
+async def live():
+    running = asyncio.create_task(board.run())
+    await asyncio.sleep(1)
+    gc.collect()
+    print(imported, gc.mem_alloc() - simulation)
+asyncio.run(live())
+"""
+
+
+@pytest.mark.parametrize("transport", ["mqtt", "http"])
+def test_the_firmware_leaves_room(transport, tmp_path, capsys):
+    """What is alive in steady state, without the simulated hardware: a board must also fit TLS and its garbage."""
+    said = in_vm(LIVE.format(transport=transport, flash=tmp_path / "flash"), folder=build.build())
+    imported, alive = map(int, said.stdout.split() or [0, 0])
+    assert alive, said.stderr
+    with capsys.disabled():
+        print(f" {transport}: {imported} bytes of code, {alive} alive", end="")  # noqa: T201  the figures are wanted
+    assert alive <= LIVE_MAX_BYTES
