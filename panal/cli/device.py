@@ -1,11 +1,14 @@
 """`panal device …`: making devices at the factory."""
 
 import json
-from typing import Annotated, Any
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Annotated, Any
 
 import typer
 
-from .refusals import account_named, refusals
+from .refusals import account_named, new_private_file, refusals, refuse
 from .start import Data, django_with
 
 app = typer.Typer(no_args_is_help=True, help="Devices and their secrets.")
@@ -22,20 +25,70 @@ def mint(
     id: Annotated[str, typer.Option("--id", help="Its id; without one it is drawn.")] = "",
     count: Annotated[int, typer.Option(help="How many.")] = 1,
     account: Annotated[str, typer.Option(help="Name of the account they belong to.")] = "",
+    note: Annotated[str, typer.Option(help="What the batch is for, as the factory reads it.")] = "",
+    labels: Annotated[Path | None, typer.Option(help="Write the label sheet here, as PDF.")] = None,
+    size: Annotated[str, typer.Option(help="Of one label in mm: 63x38, 99x57, 105x74.")] = "63x38",
+    language: Annotated[str, typer.Option(help="Of the labels: es, en; else PANAL_LANGUAGE.")] = "",
+    url: Annotated[str, typer.Option(help="Where people reach this server; else PANAL_PUBLIC_URL.")] = "",
+    secrets: Annotated[Path | None, typer.Option(help="Write the secrets here, as JSON, for you alone.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON list on stdout.")] = False,
     data: Data = None,
 ) -> None:
-    """Make devices. Their token, access point password and claim code are shown now and never again."""
+    """Make a batch of devices. Their token, access point password and claim code are given now and never again.
+
+    What goes to a file (--labels, --secrets) is not printed, except with --json.
+    """
     django_with(data=data)
-    with refusals():
-        minted = _minted(model, id, count, account, quiet=as_json)
+    from django.db import transaction
+
+    with refusals(), ExitStack() as files:
+        write_labels = _label_writer(files, labels, model, size, language, url) if labels else None
+        secrets_file = files.enter_context(new_private_file(secrets)) if secrets else None
+        with transaction.atomic():  # where a file cannot be written there is no device whose secrets nobody has
+            minted = _minted(model, id, count, account, note, quiet=as_json)
+            if secrets_file:
+                secrets_file.write(_json(minted).encode() + b"\n")
+                secrets_file.flush()
+            if write_labels:
+                write_labels(minted)
     if as_json:
-        typer.echo(json.dumps([secret._asdict() for secret in minted], indent=1))
+        typer.echo(_json(minted))
+    elif secrets:
+        typer.echo(f"{len(minted)} devices; their secrets are in {secrets}.")
     else:
         _show(minted)
 
 
-def _minted(model: str, id: str, count: int, account: str, quiet: bool) -> list[Any]:
+def _label_writer(
+    files: ExitStack, path: Path, model: str, size: str, language: str, url: str
+) -> Callable[[list[Any]], None]:
+    """Everything that can be refused is refused before a device is made."""
+    from django.conf import settings
+
+    from panal.cells.devices import labels
+    from panal.cells.devices.catalog import model_of
+
+    base, language = url or settings.PANAL.public_url, language or settings.LANGUAGE_CODE
+    if not base.startswith(("https://", "http://")):
+        refuse("Labels carry this server's address: give --url https://… or set PANAL_PUBLIC_URL.")
+    if size not in labels.SHEETS:
+        refuse(f"{size} is not one of {', '.join(labels.SHEETS)}.")
+    if language not in ("es", "en"):
+        refuse(f"{language} is not one of es, en.")
+    file = files.enter_context(new_private_file(path))
+    return lambda minted: _write(file, labels.label_sheet(minted, model_of(model), base, language, size))
+
+
+def _json(minted: list[Any]) -> str:
+    return json.dumps([secret._asdict() for secret in minted], indent=1)
+
+
+def _write(file: IO[bytes], content: bytes) -> None:
+    file.write(content)
+    file.flush()
+
+
+def _minted(model: str, id: str, count: int, account: str, note: str, quiet: bool) -> list[Any]:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress
 
@@ -50,6 +103,7 @@ def _minted(model: str, id: str, count: int, account: str, quiet: bool) -> list[
             device_id=id,
             count=count,
             account_id=account_named(account).pk if account else None,
+            note=note,
             actor=system("panal device mint"),
             progress=lambda made: bar.advance(task, made),
         )

@@ -1,8 +1,10 @@
 """What a command says when it cannot do what it was asked: one sentence, and what to do next."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import IO, Any, NoReturn
 
 import typer
 
@@ -21,6 +23,23 @@ def refusals() -> Iterator[None]:
         yield
     except PanalError as error:
         refuse(f"{error.message}.")
+
+
+@contextmanager
+def new_private_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file for secrets: for this user only, never over another, and gone again if what should fill it fails."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        refuse(f"{path} exists already: it may hold the only copy of secrets. Name another file.")
+    except OSError as error:
+        refuse(f"{path} cannot be written: {error.strerror}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def account_named(name: str) -> Any:

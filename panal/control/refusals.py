@@ -33,6 +33,17 @@ SENTENCES = {
     "bad_json": gettext_lazy("This is not a JSON object."),
     "finished": gettext_lazy("This command has its outcome already."),
     "too_many_open": gettext_lazy("Too many commands wait for this device: cancel some first."),
+    "already_claimed": gettext_lazy("This device is in an account already: its owner has to release it first."),
+    "not_claimed": gettext_lazy("This device is in no account any more."),
+    "wrong_claim": gettext_lazy("No device can be added with this id and code. A code works once, and not for ever."),
+    "too_many_tries": gettext_lazy("Too many tries: wait a little before the next one."),
+    "unknown_account": gettext_lazy("There is no such account."),
+    "bad_ssid": gettext_lazy("A network's name has 1 to 32 characters."),
+    "bad_password": gettext_lazy("The password has 8 to 63 characters, or none for an open network."),
+    "no_devices": gettext_lazy("Choose at least one device that has been online."),
+    "several_accounts": gettext_lazy("Choose devices of one account."),
+    "too_many_commands": gettext_lazy("Too many commands wait for one of these devices: cancel some first."),
+    "all_begun": gettext_lazy("Every device has begun or ended already."),
     "too_large": gettext_lazy("This is too large."),
 }
 
@@ -40,7 +51,7 @@ Respond = Callable[[HttpRequest], HttpResponseBase]
 
 
 def sentence(error: PanalError) -> str:
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable) and error.code not in SENTENCES:
         return _("The server is busy: try again in a moment.")
     return str(SENTENCES.get(error.code) or _("This was refused (%(code)s).") % {"code": error.code})
 

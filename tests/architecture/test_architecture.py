@@ -23,7 +23,7 @@ FILES_OF_A_CELL = {
 FOLDERS_OF_A_CELL = {"migrations", "tests", "templates", "static", "templatetags"}
 NOUNS_OF_CELLS = {
     "accounts": {"actor", "roles", "words"},
-    "devices": {"catalog", "comb", "commands", "fleet", "plots", "presence", "telemetry", "words"},
+    "devices": {"catalog", "claims", "comb", "commands", "fleet", "labels", "plots", "presence", "telemetry", "words"},
     "care": set(),
     "wifi": {"progress", "words"},
 }

@@ -112,7 +112,11 @@ def _mint(batch: Batch, ids: Sequence[str], account_id: int | None, actor: Actor
     except IntegrityError:
         raise Conflict("id_taken", f"{ids[0]} exists already", "id") from None
     Twin.objects.bulk_create([Twin(device=device) for device in devices])
-    made = {"verb": "device.minted", "account_id": account_id, "after": {"model": batch.model_code, "batch": batch.pk}}
+    made: dict[str, Any] = {
+        "verb": "device.minted",
+        "account_id": account_id,
+        "after": {"model": batch.model_code, "batch": batch.pk},
+    }
     record_audits(audit_entry(actor=actor, subject=device, now=batch.made_at, **made) for device in devices)
     publish_on_commit(*(_news(device, "device.added", "devices") for device in devices))
     return minted

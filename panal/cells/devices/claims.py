@@ -227,9 +227,15 @@ def _news(device: Device, name: str) -> DomainEvent:
 def _forget(device: Device) -> None:
     """The desired version goes on rising: the board keeps the newest it has seen."""
     for kept in (Command, TelemetryPoint, TelemetrySlot, LogLine):
-        kept.objects.filter(device=device).delete()  # type: ignore[attr-defined]
+        kept.objects.filter(device=device).delete()
     Group.devices.through.objects.filter(device_id=device.pk).delete()
-    empty = {"desired": {}, "desired_at": None, "reported": {}, "reported_version": 0, "reported_at": None}
+    empty: dict[str, Any] = {
+        "desired": {},
+        "desired_at": None,
+        "reported": {},
+        "reported_version": 0,
+        "reported_at": None,
+    }
     Twin.objects.filter(device=device).update(desired_version=F("desired_version") + 1, **empty)
     for card in cards():
         if card.forget:

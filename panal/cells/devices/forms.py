@@ -10,6 +10,12 @@ from .models import Device, Sector, State
 
 PRESENCE_CHOICES = [("online", _("Online")), ("late", _("Late")), ("offline", _("Offline")), ("never", _("Minted"))]
 STATE_CHOICES = [*PRESENCE_CHOICES, (State.REVOKED.value, _("Revoked"))]
+STAGE_CHOICES = [
+    ("unflashed", _("Not flashed yet")),
+    ("unsold", _("Not sold yet")),
+    ("unactivated", _("Not activated yet")),
+    ("activated", _("Activated")),
+]
 DEADLINES = [("30", _("30 seconds")), ("300", _("5 minutes")), ("3600", _("1 hour")), ("86400", _("1 day"))]
 LOG_LEVELS = [("", _("Leave as it is")), *((level, level) for level in ("debug", "info", "warning", "error"))]
 MODEL_CODES = [("", ""), *((code, code) for code in MODELS)]
@@ -83,6 +89,52 @@ class DesiredForm(forms.Form):
     def patch(self) -> dict[str, Any]:
         known = {name: self.cleaned_data[name] for name in ("heartbeat_s", "log_level") if self.cleaned_data[name]}
         return {**(self.cleaned_data["others"] or {}), **known}
+
+
+class ClaimForm(forms.Form):
+    """What stands on a label, and the account that the device joins: one of those in which the person may edit."""
+
+    device = forms.CharField(
+        label=_("Device id"),
+        max_length=32,
+        widget=forms.TextInput({"class": "mono", "autocapitalize": "characters", "autocomplete": "off"}),
+    )
+    code = forms.CharField(
+        label=_("Claim code"),
+        max_length=20,
+        help_text=_("Both stand on the label of the device, or on the card in its box."),
+        widget=forms.TextInput({"class": "mono", "autocapitalize": "characters", "autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, accounts: list[Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.accounts = {account.pk: account for account in accounts}
+        if len(accounts) > 1:
+            choices = [(account.pk, str(account)) for account in accounts]
+            self.fields["account"] = forms.TypedChoiceField(label=_("Account"), choices=choices, coerce=int)
+
+    def account_id(self) -> int:
+        return int(self.cleaned_data.get("account") or next(iter(self.accounts)))
+
+
+class MoveForm(forms.Form):
+    """Staff says by its number which account a device goes to: a list of all customers would be long."""
+
+    account = forms.IntegerField(
+        label=_("Number of the account"), required=False, min_value=1, help_text=_("Empty: it is nobody's.")
+    )
+
+
+class BatchFilterForm(forms.Form):
+    """The filters of batches, and of the devices in one."""
+
+    q = forms.CharField(required=False, max_length=80)
+    model = forms.ChoiceField(required=False, choices=MODEL_CODES)
+    stage = forms.ChoiceField(required=False, choices=[("", ""), *STAGE_CHOICES])
+
+    def chosen(self) -> dict[str, str]:
+        self.is_valid()
+        return {name: self.cleaned_data.get(name, "") for name in self.fields}
 
 
 class PlaceForm(forms.Form):

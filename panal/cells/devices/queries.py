@@ -13,7 +13,16 @@ from django.db.models import Case, Count, F, Model, Prefetch, Q, QuerySet, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from panal.cells.accounts.api import EDIT, MANAGE, SEE, account_ids_for, may, may_mint, require
+from panal.cells.accounts.api import (
+    EDIT,
+    MANAGE,
+    SEE,
+    account_ids_for,
+    accounts_of_member,
+    may,
+    may_mint,
+    require,
+)
 from panal.control import vault
 from panal.control.instants import milliseconds
 from panal.gateway.store import Desired, Identity, OpenCommand
@@ -24,6 +33,7 @@ from panal.protocol.errors import BadRequest, Forbidden, NotFound
 from .models import (
     LATE_AFTER,
     OPEN,
+    Batch,
     Command,
     Device,
     Group,
@@ -299,6 +309,79 @@ def _slots(wanted: Q, width_s: int, limit: int) -> list[Reading]:
     found = TelemetrySlot.objects.filter(wanted, width_s=width_s).order_by("-at")
     rows = found.values_list("name", "at", "total", "minimum", "maximum", "count")[:limit]
     return [Reading(name, at, total / count, low, high, count) for name, at, total, low, high, count in reversed(rows)]
+
+
+BATCH_COUNTS: dict[str, Q] = {
+    "minted": Q(),
+    "flashed": Q(devices__flashed_at__isnull=False),
+    "sold": Q(devices__account__isnull=False),
+    "activated": Q(devices__activated_at__isnull=False),
+}
+STAGES: dict[str, Q] = {
+    "unflashed": Q(flashed_at=None),
+    "unsold": Q(account=None),
+    "unactivated": Q(activated_at=None),
+    "activated": Q(activated_at__isnull=False),
+}
+"""What the factory looks for: devices, and batches that have such a device."""
+
+
+def may_see_batches(user: Any) -> bool:
+    """The factory, and those of the operator's people who see everything."""
+    return may_mint(user) or account_ids_for(user, SEE) is None
+
+
+def batches_for(user: Any, *, model: str = "", stage: str = "", search: str = "") -> QuerySet[Batch]:
+    """Newest first, with how many of their devices are how far. Raises NotFound for whom it does not concern."""
+    if not may_see_batches(user):
+        raise NotFound("not_found")
+    found = Batch.objects.order_by("-id")
+    if model:
+        found = found.filter(model_code=model)
+    if stage:
+        found = found.filter(pk__in=Device.objects.filter(STAGES[stage]).values("batch"))
+    if search:
+        found = found.filter(Q(note__icontains=search) | Q(devices__id__iexact=search))
+    counts = {f"{name}_count": Count("devices", filter=wanted, distinct=True) for name, wanted in BATCH_COUNTS.items()}
+    with_device = Batch.objects.filter(pk__in=found.values("pk"))  # counted apart from what was searched for
+    return with_device.annotate(**counts).order_by("-id")
+
+
+def batch_for(user: Any, batch_id: int) -> Batch:
+    found = batches_for(user).filter(pk=batch_id).first()
+    if found is None:
+        raise NotFound("not_found")
+    return found
+
+
+def made_in(user: Any, batch: Batch, *, stage: str = "", search: str = "") -> QuerySet[Device]:
+    """The devices of a batch. The factory reads how far each is, and nothing of whose it is."""
+    found = Device.objects.filter(STAGES[stage] if stage else Q(), batch=batch_for(user, batch.pk))
+    return found.filter(id__icontains=search).order_by("id") if search else found.order_by("id")
+
+
+def made_for(user: Any, device_id: str) -> Device:
+    """A device as the factory has it in its hands, whosever it is. Raises NotFound for whom it does not concern."""
+    found = Device.objects.filter(id=device_id).first()
+    if found is None or not may_mint(user):
+        raise NotFound("not_found")
+    return found
+
+
+def accounts_to_claim_for(user: Any) -> list[Any]:
+    """The accounts that a person may bring a device into."""
+    ids = account_ids_for(user, EDIT)
+    return [account for account in accounts_of_member(user) if ids is None or account.pk in ids]
+
+
+def is_admin(user: Any) -> bool:
+    """Administers every account, and may act as such (a program's token may not)."""
+    return account_ids_for(user, MANAGE) is None
+
+
+def require_admin(user: Any) -> None:
+    if not is_admin(user):
+        raise Forbidden("not_allowed", "staff administrators only")
 
 
 def may_change(user: Any, device: Device, capability: str = EDIT) -> bool:

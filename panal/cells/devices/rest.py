@@ -7,13 +7,13 @@ from django.http import HttpRequest
 from ninja import Body, Query, Router, Schema, Status
 from pydantic import Field
 
-from panal.cells.accounts.api import EDIT, MANAGE, OPERATE, account_for, account_ids_for, is_account, may_mint
+from panal.cells.accounts.api import EDIT, MANAGE, OPERATE, account_for, is_account, may_mint
 from panal.control.rest import DeviceId, Id, Input, Instant, Page, Paging, actor_of, answers, page_of
 from panal.protocol.errors import BadRequest, Forbidden
 
 from . import actions, claims, queries
 from .catalog import MODELS
-from .models import Command, Device, Group, Sector
+from .models import Batch, Command, Device, Group, Sector
 
 router = Router(tags=["devices"])
 
@@ -25,6 +25,9 @@ class ModelOut(Schema):
     name: str
     board: str
     cells: list[str]
+    pins: str
+    access_point: str
+    """What the name of its access point begins with; its id follows."""
 
 
 class DeviceOut(Schema):
@@ -90,6 +93,7 @@ class MintIn(Input):
     count: Annotated[int, Field(ge=1, le=1000)] = 1
     id: DeviceId | None = None
     account: Id | None = None
+    note: Annotated[str, Field(max_length=200)] = ""
 
 
 class MintedOut(Schema):
@@ -97,6 +101,76 @@ class MintedOut(Schema):
     token: str
     ap_password: str
     claim_code: str
+
+
+class ClaimIn(Input):
+    device: DeviceId
+    code: Annotated[str, Field(min_length=1, max_length=20)]
+    account: Id
+
+
+class ClaimCodeOut(Schema):
+    device_id: str
+    claim_code: str
+    """Shown once."""
+
+
+Stage = Literal["", "unflashed", "unsold", "unactivated", "activated"]
+
+
+class BatchFilters(Schema):
+    model: Annotated[str, Field(max_length=32)] = ""
+    stage: Stage = ""
+    search: Annotated[str, Field(max_length=80)] = ""
+
+
+class BatchOut(Schema):
+    id: int
+    model: str
+    count: int
+    note: str
+    made_by: str
+    made_at: Instant
+    minted: int
+    flashed: int
+    sold: int
+    activated: int
+
+    @staticmethod
+    def resolve_model(batch: Batch) -> str:
+        return batch.model_code
+
+    @staticmethod
+    def resolve_minted(batch: Any) -> int:
+        return int(batch.minted_count)
+
+    @staticmethod
+    def resolve_flashed(batch: Any) -> int:
+        return int(batch.flashed_count)
+
+    @staticmethod
+    def resolve_sold(batch: Any) -> int:
+        return int(batch.sold_count)
+
+    @staticmethod
+    def resolve_activated(batch: Any) -> int:
+        return int(batch.activated_count)
+
+
+class MadeFilters(Schema):
+    stage: Stage = ""
+    search: Annotated[str, Field(max_length=32)] = ""
+
+
+class MadeOut(Schema):
+    id: str
+    flashed_at: Instant | None
+    is_sold: bool
+    activated_at: Instant | None
+
+    @staticmethod
+    def resolve_is_sold(device: Device) -> bool:
+        return device.account_id is not None
 
 
 class DeviceIn(Input):
@@ -256,6 +330,7 @@ def mint(request: HttpRequest, payload: MintIn) -> Any:
         count=payload.count,
         device_id=payload.id or "",
         account_id=_existing_account(payload.account),
+        note=payload.note,
         actor=actor_of(request),
     )
     return Status(201, [secret._asdict() for secret in minted])
@@ -329,9 +404,67 @@ def keyless(request: HttpRequest, device_id: DeviceId, payload: KeylessIn) -> An
 
 def _as_admin(request: HttpRequest, device_id: str) -> Device:
     found = queries.device_for(request.user, device_id)
-    if account_ids_for(request.user, MANAGE) is not None:  # type: ignore[arg-type]
-        raise Forbidden("not_allowed", "staff administrators only")
+    queries.require_admin(request.user)
     return found
+
+
+@router.post("/devices/{device_id}/flashed", response=answers(None, 204))
+def flashed(request: HttpRequest, device_id: DeviceId) -> Any:
+    """The factory has written firmware and secrets to this board (staff: factory, admin)."""
+    if not may_mint(request.user):  # type: ignore[arg-type]
+        queries.device_for(request.user, device_id)
+        raise Forbidden("not_allowed", "only the factory flashes devices")
+    actions.mark_flashed(device=queries.made_for(request.user, device_id), actor=actor_of(request))
+    return Status(204, None)
+
+
+@router.post("/devices/{device_id}/release", response=answers(None, 204))
+def release(request: HttpRequest, device_id: DeviceId) -> Any:
+    """Out of its account; nothing it said or was asked stays."""
+    claims.release_device(device=queries.device_for(request.user, device_id, MANAGE), actor=actor_of(request))
+    return Status(204, None)
+
+
+@router.post("/devices/{device_id}/hand-over", response=answers(ClaimCodeOut))
+def hand_over(request: HttpRequest, device_id: DeviceId) -> Any:
+    """Out of its account, with a new code for whom it is given to."""
+    found = queries.device_for(request.user, device_id, MANAGE)
+    return {"device_id": device_id, "claim_code": claims.hand_over_device(device=found, actor=actor_of(request))}
+
+
+@router.post("/devices/{device_id}/claim-code", response=answers(ClaimCodeOut))
+def claim_code(request: HttpRequest, device_id: DeviceId) -> Any:
+    """A new code for a device that is nobody's (staff)."""
+    found = queries.device_for(request.user, device_id, MANAGE)
+    return {"device_id": device_id, "claim_code": claims.make_claim_code(device=found, actor=actor_of(request))}
+
+
+@router.post("/claim", response=answers(DeviceOut))
+def claim(request: HttpRequest, payload: ClaimIn) -> Any:
+    """Bring the device of a label into an account. Whatever does not open it is wrong_claim; too often is 503."""
+    account = account_for(request.user, payload.account, EDIT)  # type: ignore[arg-type]
+    claimed = claims.claim_device(
+        device_id=payload.device, code=payload.code, account_id=account.pk, actor=actor_of(request)
+    )
+    return queries.device_for(request.user, claimed.pk)
+
+
+@router.get("/batches", response=answers(Page[BatchOut]))
+def batches(request: HttpRequest, filters: Query[BatchFilters], paging: Query[Paging]) -> Any:
+    """Newest first (staff)."""
+    return page_of(queries.batches_for(request.user, **filters.dict()), paging)
+
+
+@router.get("/batches/{batch_id}", response=answers(BatchOut))
+def batch(request: HttpRequest, batch_id: Id) -> Any:
+    return queries.batch_for(request.user, batch_id)
+
+
+@router.get("/batches/{batch_id}/devices", response=answers(Page[MadeOut]))
+def made(request: HttpRequest, batch_id: Id, filters: Query[MadeFilters], paging: Query[Paging]) -> Any:
+    """How far each is; not whose it is."""
+    found = queries.batch_for(request.user, batch_id)
+    return page_of(queries.made_in(request.user, found, **filters.dict()), paging)
 
 
 @router.get("/devices/{device_id}/commands", response=answers(Page[CommandOut]))

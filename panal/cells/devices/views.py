@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -18,15 +19,27 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from panal.cells.accounts.api import EDIT, MANAGE, OPERATE, person
+from panal.cells.accounts.api import EDIT, MANAGE, OPERATE, is_account, person
 from panal.control import page
 from panal.control.refusals import refusals_on
 from panal.protocol.errors import BadRequest
 
-from . import actions, plots, queries, words
+from . import actions, claims, labels, plots, queries, words
 from .catalog import MODELS
 from .comb import comb_of
-from .forms import STATE_CHOICES, CommandForm, DesiredForm, DeviceForm, FilterForm, PlaceForm, SectorForm
+from .forms import (
+    STAGE_CHOICES,
+    STATE_CHOICES,
+    BatchFilterForm,
+    ClaimForm,
+    CommandForm,
+    DesiredForm,
+    DeviceForm,
+    FilterForm,
+    MoveForm,
+    PlaceForm,
+    SectorForm,
+)
 from .models import Device, Group, Sector
 
 COMMANDS_SHOWN = 10
@@ -178,6 +191,8 @@ def _around(request: HttpRequest, shown: Device) -> dict[str, Any]:
         "command_form": CommandForm(auto_id="command_%s"),
         "desired_form": DesiredForm(auto_id="desired_%s"),
         "change_form": _change_form(request, shown),
+        "may_move": queries.is_admin(request.user),
+        "move_form": MoveForm(initial={"account": shown.account_id}, auto_id="move_%s"),
     }
 
 
@@ -282,6 +297,116 @@ def revoke_device(request: HttpRequest, device_id: str) -> HttpResponse:
     actions.revoke_device(device=queries.device_for(request.user, device_id, MANAGE), actor=_actor(request))
     messages.success(request, _("The device is revoked."))
     return redirect("device", device_id)
+
+
+# whose a device is
+
+
+@login_required
+@never_cache
+def claim(request: HttpRequest) -> HttpResponse:
+    return _claim_page(request, "")
+
+
+@never_cache
+def claim_scanned(request: HttpRequest, device_id: str) -> HttpResponse:
+    """Where the QR code of a label leads. The code comes behind #, which no browser sends to a server."""
+    if not request.user.is_authenticated:
+        return render(request, "devices/claim_entrance.html", {"device_id": device_id[:32]})
+    return _claim_page(request, device_id)
+
+
+def _claim_page(request: HttpRequest, device_id: str) -> HttpResponse:
+    accounts = queries.accounts_to_claim_for(request.user)
+    here = page.account_of(request)
+    first = {"device": device_id[:32], "account": here.pk if here else None}
+    form = ClaimForm(request.POST or None, initial=first, accounts=accounts)
+    if request.method == "POST" and accounts and form.is_valid():
+        with refusals_on(form):
+            claimed = _claimed(request, form)
+            messages.success(request, _("It is yours now. Give it a name and a place."))
+            return redirect(reverse("device", args=[claimed.pk]) + "#settings")
+    return render(request, "devices/claim.html", {"form": form, "accounts": accounts, "device_id": device_id[:32]})
+
+
+def _claimed(request: HttpRequest, form: ClaimForm) -> Device:
+    said = form.cleaned_data
+    return claims.claim_device(
+        device_id=said["device"], code=said["code"], account_id=form.account_id(), actor=_actor(request)
+    )
+
+
+@login_required
+@require_POST
+def release_device(request: HttpRequest, device_id: str) -> HttpResponse:
+    claims.release_device(device=queries.device_for(request.user, device_id, MANAGE), actor=_actor(request))
+    messages.success(request, _("The device has left the account."))
+    return redirect("devices")
+
+
+@login_required
+@require_POST
+@never_cache
+def hand_over_device(request: HttpRequest, device_id: str) -> HttpResponse:
+    """Answers the page itself, not a redirect: the code is shown here and kept nowhere."""
+    shown = queries.device_for(request.user, device_id, MANAGE)
+    return _code_page(request, shown, claims.hand_over_device(device=shown, actor=_actor(request)))
+
+
+@login_required
+@require_POST
+@never_cache
+def make_claim_code(request: HttpRequest, device_id: str) -> HttpResponse:
+    """For staff, of a device that is nobody's."""
+    shown = queries.device_for(request.user, device_id, MANAGE)
+    return _code_page(request, shown, claims.make_claim_code(device=shown, actor=_actor(request)))
+
+
+def _code_page(request: HttpRequest, shown: Device, code: str) -> HttpResponse:
+    link = labels.claim_url(settings.PANAL.public_url or request.build_absolute_uri("/"), shown.pk, code)
+    context = {"device_id": shown.pk, "code": code, "link": link, "qr": labels.qr_data_uri(link)}
+    return render(request, "devices/claim_code.html", context | {"days": claims.HANDED_OVER.days})
+
+
+@login_required
+@require_POST
+def move_device(request: HttpRequest, device_id: str) -> HttpResponse:
+    """For administrators of the operator."""
+    shown = queries.device_for(request.user, device_id, MANAGE)
+    queries.require_admin(request.user)
+    form = MoveForm(request.POST)
+    account_id = form.cleaned_data["account"] if form.is_valid() else -1
+    if account_id is not None and not is_account(account_id):
+        raise BadRequest("unknown_account", "no such account", "account")
+    claims.move_device(device=shown, account_id=account_id, actor=_actor(request))
+    messages.success(request, _("The device has moved."))
+    return redirect("device", device_id)
+
+
+# the factory
+
+
+@login_required
+def batches(request: HttpRequest) -> HttpResponse:
+    filters = BatchFilterForm(request.GET).chosen()
+    found = queries.batches_for(
+        request.user, model=filters["model"], stage=filters["stage"], search=filters["q"].strip()
+    )
+    context = {"filters": filters, "is_filtered": any(filters.values()), "models": MODELS.values()}
+    context |= {"stages": STAGE_CHOICES}
+    return page.answer(
+        request, "devices/batches.html", {"list": lambda: {"batches": page.paginated(request, found)}}, context
+    )
+
+
+@login_required
+def batch(request: HttpRequest, batch_id: int) -> HttpResponse:
+    shown = queries.batch_for(request.user, batch_id)
+    filters = BatchFilterForm(request.GET).chosen()
+    made = queries.made_in(request.user, shown, stage=filters["stage"], search=filters["q"].strip())
+    context = {"batch": shown, "filters": filters, "is_filtered": any(filters.values()), "stages": STAGE_CHOICES}
+    parts = {"counts": dict, "list": lambda: {"devices": page.paginated(request, made)}}
+    return page.answer(request, "devices/batch.html", parts, context)
 
 
 # sectors and groups
