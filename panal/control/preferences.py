@@ -9,6 +9,9 @@ from django.utils import timezone, translation
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
+ZONES = frozenset(zoneinfo.available_timezones())
+"""Read once: asking the system for them walks its whole folder of zones."""
+
 
 def preferences(get_response: Respond) -> Respond:
     def respond(request: HttpRequest) -> HttpResponseBase:
@@ -28,5 +31,5 @@ def _activate(request: HttpRequest) -> None:
     if user.language:  # type: ignore[union-attr]
         translation.activate(user.language)  # type: ignore[union-attr]
         request.LANGUAGE_CODE = user.language  # type: ignore[union-attr]
-    if user.time_zone in zoneinfo.available_timezones():  # type: ignore[union-attr]
+    if user.time_zone in ZONES:  # type: ignore[union-attr]
         timezone.activate(zoneinfo.ZoneInfo(user.time_zone))  # type: ignore[union-attr]

@@ -67,17 +67,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
         yield household
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ended with the module: there is room for one Playwright in a process, and other tests start theirs."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_in(home: Household, browser: Browser) -> dict:
-    """The cookies of a person who has signed in: once for all tests, by the form."""
+    """The cookies of a person who has signed in: once for all tests of a module, by the form."""
     with browser.new_context(locale="en-US") as context:
         page = context.new_page()
         page.goto(home.url + "/accounts/login/")

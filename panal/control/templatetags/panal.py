@@ -2,16 +2,18 @@
 
 import json
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import lucide
 from django import template
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.template.loader import render_to_string
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 register = template.Library()
 
@@ -22,30 +24,55 @@ BARS = ((1, 4, -90), (6, 7, -80), (11, 10, -70), (16, 13, -60))
 @register.simple_tag
 def icon(name: str, size: int = 20) -> SafeString:
     """A lucide icon; it says nothing to a screen reader, the word beside it does."""
-    drawn = lucide._render_icon(str(name), size, **{"aria-hidden": "true", "focusable": "false"})
+    return _icon(str(name), size)
+
+
+@cache
+def _icon(name: str, size: int) -> SafeString:
+    drawn = lucide._render_icon(name, size, **{"aria-hidden": "true", "focusable": "false"})
     return mark_safe(drawn)  # noqa: S308  drawn from the library's own files
 
 
-@register.inclusion_tag("control/presence.html")
-def presence(word: str) -> dict[str, Any]:
-    return {"presence": word}
+# A list draws the same few of these hundreds of times: each is rendered once in each language.
 
 
-@register.inclusion_tag("control/battery.html")
-def battery(pct: float | None) -> dict[str, Any]:
+@register.simple_tag
+def presence(word: str) -> SafeString:
+    return _presence(word, get_language())
+
+
+@cache
+def _presence(word: str, language: str | None) -> SafeString:
+    return render_to_string("control/presence.html", {"presence": word})
+
+
+@register.simple_tag
+def battery(pct: float | None) -> SafeString:
+    return _battery(None if pct is None else round(max(0, min(pct, 100))), get_language())
+
+
+@cache
+def _battery(pct: int | None, language: str | None) -> SafeString:
     if pct is None:
-        return {"pct": None}
+        return render_to_string("control/battery.html", {"pct": None})
     level = "low" if pct < 20 else "mid" if pct < 40 else "high"
-    return {"pct": pct, "level": level, "width": f"{max(1.0, min(pct, 100) * 0.134):.1f}"}
+    width = f"{max(1.0, pct * 0.134):.1f}"
+    return render_to_string("control/battery.html", {"pct": pct, "level": level, "width": width})
 
 
-@register.inclusion_tag("control/signal.html")
-def signal(dbm: int | None) -> dict[str, Any]:
+@register.simple_tag
+def signal(dbm: int | None) -> SafeString:
+    return _signal(None if dbm is None else max(-130, min(dbm, 0)), get_language())
+
+
+@cache
+def _signal(dbm: int | None, language: str | None) -> SafeString:
     if dbm is None:
-        return {"dbm": None}
+        return render_to_string("control/signal.html", {"dbm": None})
     bars = [{"x": x, "y": 15 - height, "height": height, "is_on": dbm >= least} for x, height, least in BARS]
     words = (_("No signal"), _("Weak"), _("Fair"), _("Good"), _("Strong"))
-    return {"dbm": dbm, "bars": bars, "word": words[sum(bar["is_on"] for bar in bars)]}
+    word = words[sum(bool(bar["is_on"]) for bar in bars)]
+    return render_to_string("control/signal.html", {"dbm": dbm, "bars": bars, "word": word})
 
 
 @register.simple_tag
