@@ -13,7 +13,7 @@ from panal.cells.accounts.api import Actor, record_audit
 from panal.cells.devices import api as devices
 from panal.control.events import publish_on_commit
 from panal.gateway.store import DomainEvent
-from panal.protocol import codec, keys
+from panal.protocol import codec, envelope, keys
 from panal.protocol.errors import BadRequest, Conflict
 
 from . import progress
@@ -109,8 +109,6 @@ def _next_revs(chosen: list[Any], now: datetime) -> dict[str, int]:
 
 
 def _sealed(device: Any, ssid: str, password: str, rev: int) -> str:
-    from panal.protocol import envelope
-
     token = devices.token_of(device)
     plain = codec.encode({"ssid": ssid, "password": password, "rev": rev})
     sealed: str = envelope.seal(
@@ -125,11 +123,11 @@ def _waiting() -> Any:
 
 @transaction.atomic
 def cancel_change(*, change: Change, actor: Actor) -> int:
-    """Take it back for every device that has not begun. How many those were. Raises Conflict("not_open")."""
+    """Take it back for every device that has not begun. How many those were. Raises Conflict("all_begun")."""
     now = timezone.now()
     count = _give_up([row.pk for row in _waiting().filter(change=change)], now)
     if not count:
-        raise Conflict("not_open", "every device of this change has begun already")
+        raise Conflict("all_begun", "every device of this change has begun already")
     after = {"devices": count}
     record_audit(
         actor=actor, verb="wifi.change_cancelled", subject=change, account_id=change.account_id, after=after, now=now
