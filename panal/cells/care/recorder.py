@@ -8,6 +8,7 @@ from typing import Any
 from panal.cells.devices import api as devices
 from panal.control import rows
 from panal.control.events import publish_on_commit
+from panal.control.identifiers import time_ordered
 from panal.control.instants import instant
 from panal.gateway.store import DomainEvent
 from panal.protocol.errors import Conflict, Forbidden, NotFound, Unauthorized
@@ -30,7 +31,7 @@ Holder = tuple[uuid.UUID, str]
 def record_events(batch: list[messages.Event], now: datetime) -> list[Any]:
     accounts = devices.heard_from({message.device_id for message in batch}, now)
     first = _first_of_each(message for message in batch if message.device_id in accounts)
-    ids = {uid: uuid.uuid4() for uid in first}
+    ids = {uid: time_ordered(now) for uid in first}
     fresh = rows.insert_missing(
         Event, FIELDS, [_row(ids[uid], m, accounts[m.device_id]) for uid, m in first.items()], ("uid",), "uid"
     )

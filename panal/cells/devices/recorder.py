@@ -29,6 +29,8 @@ from .models import LogLine as LogLineRow
 AHEAD = timedelta(minutes=10)
 """A clock that is further ahead is wrong: the time of receipt is taken."""
 
+SIGN_EVERY = timedelta(seconds=1)
+
 UNKNOWN = Unauthorized("unknown_device", "no such device, or the wrong key")
 
 
@@ -57,18 +59,26 @@ def heard_from(ids: Iterable[str], now: datetime) -> dict[str, int | None]:
     wanted = list(set(ids))
     if not wanted:
         return {}
-    at = connection.ops.adapt_datetimefield_value(now)
-    known = _known(
-        f"UPDATE {rows.table(Device)} SET last_seen_at = %s "  # noqa: S608  names are ours
-        f"WHERE id IN (SELECT id {_alive(wanted)}) RETURNING {KNOWN}",
-        [at, *wanted],
-    )
+    known = _known(f"SELECT {KNOWN} {_alive(wanted)}", wanted)
+    _seen(wanted, now)
     minted = [id for id, device in known.items() if device.state == State.MINTED]
     if minted:
         Device.objects.filter(id__in=minted).update(state=State.ACTIVATED, activated_at=now)
     # A device of which we know no transport can only have come over HTTP: MQTT begins with a session.
     presence.seen_over_http({id for id, device in known.items() if device.transport in ("", "http")}, known, now)
     return {id: device.account_id for id, device in known.items()}
+
+
+def _seen(ids: Sequence[str], now: datetime) -> None:
+    """A sign of life, written once a second and device at the most: a burst of events is one sign of life."""
+    adapt = connection.ops.adapt_datetimefield_value
+    marks = ",".join(["%s"] * len(ids))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {rows.table(Device)} SET last_seen_at = %s WHERE id IN ({marks}) AND state <> 'revoked' "  # noqa: S608
+            "AND (last_seen_at IS NULL OR last_seen_at < %s)",
+            [adapt(now), *ids, adapt(now - SIGN_EVERY)],
+        )
 
 
 def _alive(ids: Sequence[str]) -> str:
