@@ -7,5 +7,5 @@ def forget(module):
     """Free the memory of a module that will be imported again when it is needed again, if ever."""
     if sys.implementation.name == "micropython":
         package, name = module.rsplit(".", 1)
-        del sys.modules[module]
-        delattr(sys.modules[package], name)
+        if sys.modules.pop(module, None) is not None:
+            delattr(sys.modules[package], name)

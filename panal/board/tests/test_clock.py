@@ -1,3 +1,4 @@
+import asyncio
 import unittest
 
 from panal.board import clock, sntp
@@ -72,6 +73,42 @@ class SntpTest(unittest.TestCase):
             self.answer(0),
         ):
             self.assertEqual(sntp.parse_answer(data, 0, 0), None)
+
+    def ask(self, answers):
+        ticks, rtc, udp = [0], Rtc(), Udp(answers)
+
+        def pass_on():
+            ticks[0] += 10
+            return ticks[0]
+
+        told = clock.Clock(pass_on, PERIOD, rtc)
+        found = asyncio.run(sntp.ask(told, lambda host, port: udp, "10.0.0.1"))
+        self.assertTrue(udp.is_closed)
+        return found, told.is_set(), udp.said
+
+    def test_an_answer_sets_the_clock(self):
+        good = self.answer(NOW // 1000 + sntp.SNTP_EPOCH_S)
+        self.assertEqual(self.ask([None, good]), (True, True, [sntp.request()]))
+
+    def test_silence_and_nonsense_do_not(self):
+        self.assertEqual(self.ask([])[:2], (False, False))
+        self.assertEqual(self.ask([b"nonsense"])[:2], (False, False))
+
+
+class Udp:
+    def __init__(self, answers):
+        self.answers = answers
+        self.said = []
+        self.is_closed = False
+
+    def send(self, data):
+        self.said.append(data)
+
+    def receive(self, size):
+        return self.answers.pop(0) if self.answers else None
+
+    def close(self):
+        self.is_closed = True
 
 
 if __name__ == "__main__":

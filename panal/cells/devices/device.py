@@ -78,14 +78,13 @@ class Device:
         self._say_reports()
 
     def on_command(self, document):
-        self._open_inbox()
-        self._inbox.receive_command(document, self._board.clock.now_ms())
-        for order in self._inbox.events():
+        inbox = self._open_inbox()
+        inbox.receive_command(document, self._board.clock.now_ms())
+        for order in inbox.events():
             self._memory.save(order.id, None)
             self._executing += 1
             asyncio.create_task(self._execute(order))  # noqa: RUF006  the loop holds it until it is done
-        self._say_answers()
-        self._close_inbox()
+        self._close_inbox(inbox)
 
     # commands
 
@@ -96,30 +95,32 @@ class Device:
 
             key = keys.derive(self._board.config["token"], "command")
             self._inbox = command.Inbox(key, CLOCKLESS, self._memory.load())
+        return self._inbox
 
-    def _close_inbox(self):
+    def _close_inbox(self, inbox):
+        self._say_answers(inbox)
         if not self._executing:
             self._inbox = None
             forget("panal.protocol.command")
             forget("panal.protocol.keys")
 
     async def _execute(self, order):
+        inbox = self._open_inbox()
         try:
             if order.name not in self.commands:
-                self._inbox.answered(order.id, "rejected", None, "unknown_command", order.name)
+                inbox.answered(order.id, "rejected", None, "unknown_command", order.name)
             else:
-                self._inbox.answered(order.id, "done", await self.commands[order.name](order.args))
+                inbox.answered(order.id, "done", await self.commands[order.name](order.args))
         except ValueError as error:
-            self._inbox.answered(order.id, "rejected", None, "bad_args", str(error))
+            inbox.answered(order.id, "rejected", None, "bad_args", str(error))
         except Exception as error:
-            self._inbox.answered(order.id, "failed", None, "failed", repr(error)[:80])
+            inbox.answered(order.id, "failed", None, "failed", repr(error)[:80])
         self._executing -= 1
-        self._say_answers()
-        self._close_inbox()
+        self._close_inbox(inbox)
 
-    def _say_answers(self):
-        for answer in self._inbox.messages_to_send():
-            if self._inbox.is_remembered(answer):
+    def _say_answers(self, inbox):
+        for answer in inbox.messages_to_send():
+            if inbox.is_remembered(answer):
                 self._memory.save(answer["id"], answer)
             self._board.link.say("answer", answer)  # not up: the server sends the command again on the next hello
 
