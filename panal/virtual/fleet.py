@@ -188,7 +188,8 @@ class Wearable(asyncio.Protocol):
 
     def _work(self) -> None:
         for event in self.client.events():
-            HEARING.get(event[0], _pass)(self, event)
+            if event[0] in HEARING:
+                getattr(self, HEARING[event[0]])(event)
         self._flush()
         if self.client.state == mqtt.CLOSED and self.transport is not None:
             self.transport.close()
@@ -298,11 +299,8 @@ class Wearable(asyncio.Protocol):
             self._say("answer", answer, 1)
 
 
-def _pass(wearable: Wearable, event: tuple[Any, ...]) -> None:
-    """Nothing to do about it."""
-
-
-HEARING = {"connected": Wearable.on_connected, "subscribed": Wearable.on_subscribed, "message": Wearable.on_message}
+HEARING = {"connected": "on_connected", "subscribed": "on_subscribed", "message": "on_message"}
+"""What is done about an event of the machine; about the others nothing."""
 
 
 def now_ms() -> int:

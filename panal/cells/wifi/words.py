@@ -18,6 +18,10 @@ REASONS: dict[str, Any] = {
     "power_cut": _("It lost power while it tried."),
     "old_rev": _("It has taken a newer change already."),
     "bad_envelope": _("It could not read the change."),
+    "bad_mac": _("It could not read the change."),
+    "no_clock": _("It does not know what time it is yet."),
+    "expired": _("The change reached it too late."),
+    "interrupted": _("It lost power while it tried."),
     "unknown_command": _("Its firmware cannot change the network."),
 }
 SIGNS = {
