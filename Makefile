@@ -23,6 +23,10 @@ bench: ## measurements side by side with their peers, as ratios
 	@$(SETUP) developer-packages assets translations
 	@$(BIN)/python -m benchmarks
 
+pictures: ## the pictures of the documents, taken by walking the tour
+	@$(SETUP) developer-packages assets translations programs micropython
+	@PICTURES=docs/images $(BIN)/pytest tests/end_to_end/test_tour.py
+
 format: ## write the code as `make check` wants it
 	@$(SETUP) developer-packages
 	@$(BIN)/ruff check --fix --quiet . || true
@@ -36,4 +40,4 @@ clean: ## remove what was installed and built (never the data folder)
 	rm -rf .venv node_modules build .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find panal tests tools -name '*.mo' -delete -o -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help run check test bench format lock clean
+.PHONY: help run check test bench pictures format lock clean

@@ -19,8 +19,9 @@ START_S = 40
 class Panal:
     """`with Panal(folder) as panal:` starts it; `kill()` is kill -9; `start()` takes up the same folder and ports."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, command: str = "serve", **environment: str) -> None:
         self.folder = Path(folder)
+        self.command = command
         self.environment = {
             **clean_environment(),
             "PANAL_DATA": str(self.folder),
@@ -44,7 +45,7 @@ class Panal:
         options = [f"--{name}-port={port}" for name, port in self.ports.items()]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "panal", "serve", *options],
+                [sys.executable, "-m", "panal", self.command, *options],
                 env=self.environment,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -67,7 +68,7 @@ class Panal:
             if time.monotonic() > deadline:
                 break
         self.stop()
-        raise RuntimeError(f"panal serve did not start:\n{self.log.read_text()[-4000:]}")
+        raise RuntimeError(f"panal {self.command} did not start:\n{self.log.read_text()[-4000:]}")
 
     def stop(self) -> None:
         if self.process is None:

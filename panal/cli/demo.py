@@ -12,7 +12,7 @@ from panal.gateway.store import DomainEvent
 from panal.settings import Settings
 from panal.virtual.hub import Bench, Board
 
-from .serve import address, run
+from .serve import address, announce, run
 from .start import Data, django_with
 
 PEOPLE = (("demo@panal.example", "owner"), ("cuidadora@panal.example", "caregiver"))
@@ -105,6 +105,7 @@ def _vm_or_sentence() -> str:
 
 
 def _welcome(settings: Settings, server: Any, password: str) -> None:
+    announce(server)
     from rich.console import Console
     from rich.panel import Panel
 

@@ -1,0 +1,100 @@
+"""The tour of README.md, walked in a real browser through `panal demo`; its pictures stand in the documents.
+
+`make pictures` takes them anew; otherwise they go to the folder screenshots/, which git ignores.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.running import Panal
+
+CHROMIUM = "/usr/bin/chromium"
+OPTIONS = (
+    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
+    " --disable-sync"
+)
+ROOT = Path(__file__).parents[2]
+PICTURES = Path(os.environ.get("PICTURES", ROOT / "screenshots"))
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
+ROSA = "Colgante de Rosa"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panal]:
+    with Panal(tmp_path_factory.mktemp("demo"), "demo") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def visit(browser: Browser, demo: Panal) -> Iterator[BrowserContext]:
+    """Somebody signed in with what `panal demo` printed."""
+    kept = json.loads((demo.folder / "demo.json").read_text())
+    with browser.new_context(base_url=demo.url, locale="en-US", viewport=DESK) as context:
+        page = context.new_page()
+        page.goto("/accounts/login/")
+        page.fill("[name=login]", "demo@panal.example")
+        page.fill("[name=password]", kept["password"])
+        page.press("[name=password]", "Enter")
+        page.wait_for_url(demo.url + "/")
+        page.close()
+        yield context
+
+
+def picture(page: Page, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
+
+
+def test_the_tour_is_as_the_readme_tells_it(visit: BrowserContext) -> None:
+    bench, overview = visit.new_page(), visit.new_page()
+    bench.goto("/bench/")
+    overview.goto("/")
+    rosa = bench.locator("section.board").filter(has_text=ROSA)
+    expect(rosa.get_by_text("Connected", exact=True)).to_be_visible(timeout=30_000)
+
+    rosa.get_by_role("button", name="Emergency").click()
+    expect(overview.get_by_text("Emergency button")).to_have_count(1, timeout=20_000)
+
+    rosa.get_by_role("button", name="Cut Wi-Fi").click()
+    expect(rosa.get_by_text("LED slow: no Wi-Fi")).to_be_visible(timeout=20_000)
+    rosa.get_by_role("button", name="Emergency").click()
+    expect(rosa.get_by_text("1 event waiting")).to_be_visible(timeout=20_000)
+    picture(bench, "bench")
+    rosa.get_by_role("button", name="Cut power").click()
+    expect(rosa.get_by_text("LED off")).to_be_visible(timeout=20_000)
+    assert overview.get_by_text("Emergency button").count() == 1
+    rosa.get_by_role("button", name="Restore power").click()
+    expect(rosa.get_by_text("1 event waiting")).to_be_visible(timeout=30_000)
+    rosa.get_by_role("button", name="Restore Wi-Fi").click()
+    expect(overview.get_by_text("Emergency button")).to_have_count(2, timeout=60_000)
+    expect(rosa.get_by_text("Connected", exact=True)).to_be_visible(timeout=30_000)
+    picture(overview, "overview")
+
+    overview.get_by_role("link", name=ROSA).first.click()
+    overview.wait_for_url(re.compile(r"/(devices|care|events)/"))
+
+
+def test_the_same_pages_on_a_phone_in_spanish_and_dark(browser: Browser, demo: Panal, visit: BrowserContext) -> None:
+    options = {"viewport": PHONE, "locale": "es-ES", "color_scheme": "dark", "base_url": demo.url}
+    with browser.new_context(storage_state=visit.storage_state(), **options) as phone:
+        page = phone.new_page()
+        page.goto("/devices/")
+        page.get_by_role("link", name=ROSA).first.click()
+        expect(page.get_by_role("heading", name=ROSA)).to_be_visible()
+        expect(page.get_by_text("En línea").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        picture(page, "device-phone")
