@@ -37,8 +37,9 @@ class Card(NamedTuple):
     """A django-ninja router, mounted under /api/v1/manage/."""
     navigation: tuple[Entry, ...] = ()
     parts: tuple[tuple[str, str], ...] = ()
-    """What this cell adds to pages that are not its own: ("overview" or "device", "module:function").
-    The function takes (request, account or None) or (request, device) and returns `control.page.Part` or None."""
+    """What this cell adds to pages that are not its own: ("overview", "selection" or "device", "module:function").
+    The function takes (request, account or None) or (request, device) and returns `control.page.Part` or None.
+    A selection's part is a button for the devices that are ticked; it is sent their ids as `device`."""
     words: str = ""
     """How the audit log is read: "module:WORDS", label and icon by object type and by verb."""
     forget: str = ""

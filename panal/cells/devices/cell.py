@@ -16,6 +16,7 @@ CARD = Card(
     words="panal.cells.devices.words:WORDS",
     navigation=(
         Entry("Devices", "devices", "router"),
+        Entry("Fleet", "fleet", "layout-grid"),
         Entry("Sectors", "sectors", "map-pin"),
         Entry("Groups", "groups", "boxes"),
         Entry("Add a device", "claim", "scan-qr-code", "account"),

@@ -126,7 +126,7 @@ def _presence(presence: str) -> Q:
     if presence == "online":
         return Q(is_online=True)
     if presence == "late":
-        return _late()
+        return late()
     if presence == "offline":
         return Q(is_online=False) & ~Q(state=State.MINTED)
     if presence == "never":
@@ -134,7 +134,7 @@ def _presence(presence: str) -> Q:
     raise BadRequest("bad_presence", f"one of {', '.join(PRESENCES)}", "presence", PRESENCES)
 
 
-def _late() -> Q:
+def late() -> Q:
     """As Device.presence says it. Few devices have an interval of their own, so their intervals are few."""
     now = timezone.now()
     own = Device.objects.exclude(heartbeat_s=None).order_by().values_list("heartbeat_s", flat=True).distinct()
@@ -175,17 +175,9 @@ def counts_for(user: Any, account: int | None = None) -> Counts:
     online = Count("id", filter=Q(is_online=True))
     never = Count("id", filter=Q(state=State.MINTED))
     devices = filtered(devices_for(user), account=account).exclude(state=State.REVOKED).order_by()
-    found = devices.aggregate(total=Count("id"), online=online, late=Count("id", filter=_late()), never=never)
+    found = devices.aggregate(total=Count("id"), online=online, late=Count("id", filter=late()), never=never)
     offline = found["total"] - found["online"] - found["never"]
     return Counts(found["total"], found["online"], found["late"], offline, found["never"])
-
-
-def attention_for(user: Any, account: int | None, low_pct: float) -> QuerySet[Device]:
-    """What a person should look at, the worst first: offline, then late, then low on battery."""
-    worst = Case(When(is_online=False, then=0), When(_late(), then=1), default=2)
-    wanted = Q(is_online=False) | _late() | Q(battery_pct__lt=low_pct)
-    alive = filtered(devices_for(user), account=account, state=State.ACTIVATED)
-    return alive.filter(wanted).order_by(worst, "-online_changed_at", "id")
 
 
 def with_online(places: QuerySet[Any]) -> QuerySet[Any]:

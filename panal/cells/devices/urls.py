@@ -6,6 +6,7 @@ from . import views
 
 urlpatterns = [
     path("devices/", views.devices, name="devices"),
+    path("fleet/", views.fleet_page, name="fleet"),
     path("devices/bulk/", views.place_devices, name="devices_bulk"),
     path("devices/<str:device_id>/", views.device, name="device"),
     path("devices/<str:device_id>/change/", views.change_device, name="device_change"),

@@ -24,7 +24,7 @@ from panal.control import page
 from panal.control.refusals import refusals_on
 from panal.protocol.errors import BadRequest
 
-from . import actions, claims, labels, plots, queries, words
+from . import actions, claims, fleet, labels, plots, queries, words
 from .catalog import MODELS
 from .comb import comb_of
 from .forms import (
@@ -45,7 +45,7 @@ from .models import Device, Group, Sector
 COMMANDS_SHOWN = 10
 LINES_SHOWN = 100
 ATTENTION_SHOWN = 6
-LOW_BATTERY_PCT = 20
+ATTENTION_PER_PAGE = 10
 RANGES = {
     "hour": (gettext_lazy("1 h"), timedelta(hours=1), "raw"),
     "day": (gettext_lazy("24 h"), timedelta(days=1), "5min"),
@@ -75,6 +75,7 @@ def devices(request: HttpRequest) -> HttpResponse:
         "states": STATE_CHOICES,
         "models": MODELS.values(),
         "may_edit": _may_edit_some(request),
+        "selection_parts": page.parts_of_cells("selection", request, page.account_of(request)),
         "sectors": list(queries.sectors_for(request.user, _account_id(request))),
         "groups": list(queries.groups_for(request.user, _account_id(request))),
     }
@@ -111,7 +112,7 @@ def _may_edit_some(request: HttpRequest) -> bool:
 @login_required
 @require_POST
 def place_devices(request: HttpRequest) -> HttpResponse:
-    """Form fields: device (many), sector (an id, "none" or empty), group (an id or empty)."""
+    """Form fields: device (many), sector (an id, "none" or empty), group and leave (a group's id or empty)."""
     chosen = list(queries.devices_for(request.user, EDIT).filter(pk__in=request.POST.getlist("device")[:1000]))
     places = _places(request)
     if chosen and places:
@@ -130,6 +131,8 @@ def _places(request: HttpRequest) -> dict[str, Any]:
         places["sector"] = None if sector == "none" else queries.sector_for(request.user, _id(sector), EDIT)
     if group:
         places["join"] = [queries.group_for(request.user, _id(group), EDIT)]
+    if leave := request.POST.get("leave"):
+        places["leave"] = [queries.group_for(request.user, _id(leave), EDIT)]
     return places
 
 
@@ -143,6 +146,48 @@ def _back(request: HttpRequest, otherwise: str) -> HttpResponseRedirect:
     to = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(to, {request.get_host()}, require_https=request.is_secure())
     return redirect(to if is_ours else otherwise)
+
+
+# the fleet
+
+
+@login_required
+def fleet_page(request: HttpRequest) -> HttpResponse:
+    by = "group" if request.GET.get("by") == "group" else "sector"
+    need = request.GET.get("need", "")
+    account = page.account_of(request)
+    parts = {
+        "attention": partial(_fleet_attention, request, need if need in fleet.NEEDS else ""),
+        "places": partial(_fleet_places, request, by),
+    }
+    context = {
+        "by": by,
+        "may_edit": _may_edit_some(request),
+        "selection_parts": page.parts_of_cells("selection", request, account),
+        "sectors": list(queries.under_parents(queries.sectors_for(request.user, _account_id(request)))),
+        "groups": list(queries.groups_for(request.user, _account_id(request))),
+    }
+    return page.answer(request, "devices/fleet.html", parts, context)
+
+
+def _fleet_attention(request: HttpRequest, need: str) -> dict[str, Any]:
+    account_id = _account_id(request)
+    old = fleet.old_firmware(fleet.alive_for(request.user, account_id))
+    counts = fleet.need_counts_for(request.user, account_id, old)
+    found = page.paginated(request, fleet.attention_for(request.user, account_id, old, need), ATTENTION_PER_PAGE)
+    return {
+        "need": need,
+        "needs": [
+            {"name": name, "label": label, "icon": icon, "count": counts[name]}
+            for name, (label, icon) in fleet.NEEDS.items()
+        ],
+        "attention": found,
+        "rows": [fleet.attention_row(device, fleet.needs_of(device, old)) for device in found],
+    }
+
+
+def _fleet_places(request: HttpRequest, by: str) -> dict[str, Any]:
+    return {"places": fleet.places_for(request.user, _account_id(request), by)}
 
 
 # one device
@@ -499,17 +544,9 @@ def fleet_part(request: HttpRequest, account: Any) -> page.Part:
 
 
 def attention_part(request: HttpRequest, account: Any) -> page.Part:
-    """What needs a person: devices that are offline or late, low batteries, states that are not obeyed."""
-    found = queries.attention_for(request.user, account.pk if account else None, LOW_BATTERY_PCT)[:ATTENTION_SHOWN]
-    rows = [_attention_row(device) for device in found]
+    """What needs a person, the worst first."""
+    account_id = account.pk if account else None
+    old = fleet.old_firmware(fleet.alive_for(request.user, account_id))
+    found = fleet.attention_for(request.user, account_id, old)[:ATTENTION_SHOWN]
+    rows = [fleet.attention_row(device, fleet.needs_of(device, old)) for device in found]
     return page.Part("attention", "devices/overview/attention.html", {"rows": rows}, "devices twin", _("Needs you"))
-
-
-def _attention_row(device: Device) -> dict[str, Any]:
-    row = {"href": reverse("device", args=[device.pk]), "title": str(device), "at": device.last_seen_at}
-    if not device.is_online:
-        return row | {"sign": "offline", "icon": "wifi-off", "text": _("Offline since"), "at": device.online_changed_at}
-    if device.presence == "late":
-        return row | {"sign": "late", "icon": "clock-alert", "text": _("Its sign of life is overdue")}
-    battery = _("Battery %(pct)d %%") % {"pct": device.battery_pct or 0}
-    return row | {"sign": "late", "icon": "battery-low", "text": battery}

@@ -79,7 +79,7 @@ document.addEventListener("change", (event) => {
 function isInUse(part) {
   const active = document.activeElement;
   const isTyping = part.contains(active) && active.matches("input, select, textarea");
-  return isTyping || part.querySelector("input[name=device]:checked, dialog[open], details[open], [data-held], .htmx-request") !== null;
+  return isTyping || part.querySelector("input[name=device]:checked, dialog[open], details[open]:not([data-place]), [data-held], .htmx-request") !== null;
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
