@@ -8,6 +8,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
+from .flash import flash
 from .refusals import account_named, new_private_file, refusals, refuse
 from .start import Data, django_with
 
@@ -17,6 +18,9 @@ app = typer.Typer(no_args_is_help=True, help="Devices and their secrets.")
 @app.callback()
 def subject() -> None:
     """Devices and their secrets."""
+
+
+app.command()(flash)
 
 
 @app.command()

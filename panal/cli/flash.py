@@ -1,0 +1,222 @@
+"""`panal device flash`: firmware, configuration and secrets onto a board, by esptool and mpremote."""
+
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from .board import built
+from .refusals import refusals, refuse
+from .start import Data, django_with
+
+BAUD = "460800"
+IMAGE_AT = "0x1000"
+"""Where an ESP32's image begins."""
+BOOT_S = "3"
+"""A board that was erased makes its file system when it starts first."""
+NVS_SPACE = "panal"
+
+IRREVERSIBLE = """\
+These steps burn fuses of the chip and can never be undone. They lock out whoever reads the flash, if the image was
+built with ESP-IDF's secure boot V2 and flash encryption (release mode) and signed with the same key. A board with any
+other image, the stock MicroPython among them, never starts again. Lose the signing key, and no board takes an image
+any more. The chip must be an ESP32 of revision 3 or newer."""
+
+Command = list[str]
+
+
+class Secrets(NamedTuple):
+    """What goes into the board's non-volatile storage; neither a file nor a command line on the board holds it."""
+
+    token: str
+    ap_password: str
+
+
+def flash(
+    port: Annotated[str, typer.Option(help="Where the board is plugged in: /dev/ttyUSB0.")],
+    id: Annotated[str, typer.Option("--id", help="Which device the board becomes.")],
+    server: Annotated[str, typer.Option(help="http(s)://host:port of this server; else PANAL_PUBLIC_URL.")] = "",
+    mqtt: Annotated[str, typer.Option(help="The broker, host:port; else the server's host.")] = "",
+    ca: Annotated[Path | None, typer.Option(help="The CA (PEM) it trusts, for TLS.", exists=True)] = None,
+    firmware: Annotated[
+        Path | None, typer.Option(help="MicroPython's image; the board is erased first. None: it has one.", exists=True)
+    ] = None,
+    secrets: Annotated[
+        Path | None, typer.Option(help="The file of `panal device mint --secrets`; else the vault.", exists=True)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Keep the files in this new folder.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Make the files, print the commands, run none.")] = False,
+    secure: Annotated[bool, typer.Option("--secure", help="Burn the chip's fuses. For ever. Asks twice.")] = False,
+    signing_key: Annotated[
+        Path | None, typer.Option(help="With --secure: the public or private key (PEM) of the image.", exists=True)
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Write MicroPython, our firmware, config.json and the secrets onto a board, and mark the device flashed."""
+    if dry_run and out is None:
+        refuse("With --dry-run say where the files go: --out FOLDER.")
+    if secure and (firmware is None or signing_key is None):
+        refuse("--secure needs the image and the key it is signed with: --firmware FILE --signing-key FILE.")
+    settings = django_with(data=data)
+    device = _device(id)
+    found = _secrets(device, secrets)
+    config = _config(device, server or settings.public_url, mqtt, ca)
+    with ExitStack() as cleaning:
+        folder = _new_folder(out) if out else Path(cleaning.enter_context(tempfile.TemporaryDirectory()))
+        make_files(folder, device.model_code, config, found, ca)
+        fuses = fuse_commands(port, folder, signing_key) if secure and signing_key else []
+        commands = [*fuses, *flash_commands(port, folder, firmware)]
+        _tell(firmware, commands)
+        if secure:
+            _ask_twice(id, fuses)
+        if not dry_run:
+            run_all(commands)
+            _mark(device)
+
+
+def _device(id: str) -> Any:
+    from panal.cells.devices.models import Device, State
+
+    device = Device.objects.filter(pk=id).exclude(state=State.REVOKED).first()
+    if device is None:
+        refuse(f"There is no device {id}. Make it first: panal device mint --model wearable-1.")
+    return device
+
+
+def _secrets(device: Any, path: Path | None) -> Secrets:
+    """From the factory's file, or from the vault where no file is given."""
+    from panal.cells.devices import queries
+    from panal.control import vault
+    from panal.protocol import keys
+
+    if path is None:
+        sealed, context = bytes(device.ap_password_encrypted), f"ap_password:{device.pk}"
+        return Secrets(queries.token_of(device), vault.unseal(sealed, context) if sealed else "")
+    entry = next((entry for entry in _entries(path) if entry["device_id"] == device.pk), None)
+    if entry is None:
+        refuse(f"{path} knows nothing of {device.pk}.")
+    if keys.token_hash(entry["token"]) != bytes(device.token_sha256):
+        refuse(f"{path} has an old token of {device.pk}: leave --secrets out.")
+    return Secrets(entry["token"], entry["ap_password"])
+
+
+def _entries(path: Path) -> list[dict[str, str]]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return [{name: str(entry[name]) for name in ("device_id", "token", "ap_password")} for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError):
+        refuse(f"{path} is not a file of `panal device mint --secrets`.")
+
+
+def _config(device: Any, server: str, mqtt: str, ca: Path | None) -> dict[str, object]:
+    """config.json as it leaves the factory: no network, no secret."""
+    if not server.startswith(("http://", "https://")):
+        refuse("The board needs its server's address: give --server https://… or set PANAL_PUBLIC_URL.")
+    if server.startswith("https://") and ca is None:
+        refuse("A board checks the certificate of its server: give the CA's certificate with --ca FILE.")
+    return {
+        "device_id": device.pk,
+        "model": device.model_code,
+        "server": server.rstrip("/"),
+        "mqtt": mqtt,
+        "ca": "ca.pem" if ca else "",
+        "access_point": device.model.access_point_of(device.pk),
+        "provisioned": False,
+        "wifi_ssid": "",
+        "wifi_password": "",
+    }
+
+
+def _new_folder(path: Path) -> Path:
+    try:
+        path.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        refuse(f"{path} cannot be made: {error.strerror}. The files hold secrets: name a new folder.")
+    return path
+
+
+def make_files(folder: Path, model: str, config: dict[str, object], secrets: Secrets, ca: Path | None) -> None:
+    """`flash`: what goes onto the board's file system. `provision.py`: run once in its memory, never stored there."""
+    manifest = built(model, folder / "flash")
+    typer.echo(f"firmware: {len(manifest['files'])} files, sha256 {manifest['sha256']}")
+    (folder / "flash" / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    if ca is not None:
+        (folder / "flash" / "ca.pem").write_bytes(ca.read_bytes())
+    descriptor = os.open(folder / "provision.py", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(provision(secrets))
+
+
+def provision(secrets: Secrets) -> str:
+    """What the board runs to keep its secrets."""
+    stored = [f"nvs.set_blob({name!r}, {value.encode()!r})" for name, value in secrets._asdict().items()]
+    return "\n".join(
+        ["import esp32", f"nvs = esp32.NVS({NVS_SPACE!r})", *stored, "nvs.commit()", "print('stored')", ""]
+    )
+
+
+def flash_commands(port: str, folder: Path, firmware: Path | None) -> list[Command]:
+    esptool = [sys.executable, "-m", "esptool", "--chip", "esp32", "--port", port, "--baud", BAUD]
+    mpremote = [sys.executable, "-m", "mpremote", "connect", port]
+    files = [folder / "flash" / name for name in ("main.py", "config.json", "ca.pem")]
+    image = [[*esptool, "erase-flash"], [*esptool, "write-flash", IMAGE_AT, str(firmware)]] if firmware else []
+    return [
+        *image,
+        [*mpremote, "sleep", BOOT_S, "fs", "cp", "-r", str(folder / "flash" / "panal"), ":"],
+        [*mpremote, "fs", "cp", *(str(path) for path in files if path.exists()), ":"],
+        [*mpremote, "run", str(folder / "provision.py")],
+        [*mpremote, "reset"],
+    ]
+
+
+def fuse_commands(port: str, folder: Path, signing_key: Path) -> list[Command]:
+    """The chip's own key for its flash, the digest of the key that signs images, and no way in by JTAG."""
+    espefuse = [sys.executable, "-m", "espefuse", "--chip", "esp32", "--port", port]
+    burn, key = [*espefuse, "--do-not-confirm"], str(folder / "flash-encryption.key")
+    return [
+        [*espefuse, "summary"],
+        [sys.executable, "-m", "espsecure", "generate-flash-encryption-key", key],
+        [*burn, "burn-key-digest", str(signing_key)],  # first: a chip that is too old refuses it, and nothing is burnt
+        [*burn, "burn-key", "flash_encryption", key],
+        [*burn, "burn-efuse", "JTAG_DISABLE", "1"],
+    ]
+
+
+def _tell(firmware: Path | None, commands: list[Command]) -> None:
+    if firmware is not None:
+        typer.echo(f"MicroPython: {firmware}, sha256 {hashlib.sha256(firmware.read_bytes()).hexdigest()}")
+    for command in commands:
+        typer.echo(shlex.join(command))
+
+
+def _ask_twice(id: str, fuses: list[Command]) -> None:
+    typer.echo(f"\n{IRREVERSIBLE}\n")
+    for number, command in enumerate(fuses, 1):
+        typer.echo(f"  {number}. {shlex.join(command[2:])}")
+    if not typer.confirm("Burn these fuses?"):
+        refuse("Nothing was burnt, and nothing was written.")
+    if typer.prompt("Type the id of the device to do it") != id:
+        refuse("That is another id. Nothing was burnt, and nothing was written.")
+
+
+def run_all(commands: list[Command]) -> None:
+    for command in commands:
+        if subprocess.run(command, check=False).returncode:  # noqa: S603
+            refuse(f"It stopped at: {shlex.join(command)}")
+
+
+def _mark(device: Any) -> None:
+    from panal.cells.accounts.actor import system
+    from panal.cells.devices.actions import mark_flashed
+
+    with refusals():
+        mark_flashed(device=device, actor=system("panal device flash"))
+    typer.echo(f"{device.pk} is flashed.")
