@@ -4,6 +4,7 @@ The ORM would build an object for each row and, with ignore_conflicts, cannot sa
 columns go to the driver as they are: converting each through its field would cost more than storing it.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -27,6 +28,16 @@ def insert_missing(
     return [values[0] for values in _insert_missing(model, fields, rows, unique, (returning,))]
 
 
+def insert_new(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], unique: Sequence[str]) -> int:
+    """Insert the rows whose `unique` fields nobody has yet; how many these were.
+
+    Asks for nothing to be returned: each row that sqlite3 returns lets go of the interpreter and waits for it again,
+    which under load costs more than the insert.
+    """
+    tail = f"ON CONFLICT ({_columns(model, unique)}) DO NOTHING"
+    return sum(cursor.rowcount for cursor in _insert(model, fields, rows, tail))
+
+
 def insert_rows_missing(
     model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], unique: Sequence[str]
 ) -> list[tuple[Any, ...]]:
@@ -42,7 +53,7 @@ def _insert_missing(
     returning: Sequence[str],
 ) -> list[tuple[Any, ...]]:
     tail = f"ON CONFLICT ({_columns(model, unique)}) DO NOTHING RETURNING {_columns(model, returning)}"
-    found = list(_insert(model, fields, rows, tail))
+    found = [row for cursor in _insert(model, fields, rows, tail) for row in cursor.fetchall()]
     return _read(model, returning, found) if found else []
 
 
@@ -53,6 +64,20 @@ def insert_or_update(
     tail = f"ON CONFLICT ({_columns(model, unique)}) DO UPDATE SET {update}"
     for _ in _insert(model, fields, rows, tail):
         pass
+
+
+def select(columns: str, rest: str, parameters: Sequence[Any]) -> list[Row]:
+    """`SELECT columns rest`, all rows; texts, numbers and NULL only, as the database keeps them.
+
+    From SQLite they come as one JSON text, for the reason that stands at `insert_new`.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    with connection.cursor() as cursor:
+        if connection.vendor != "sqlite":
+            cursor.execute(f"SELECT {columns} {rest}", parameters)
+            return list(cursor.fetchall())
+        cursor.execute(f"SELECT json_group_array(json_array({columns})) {rest}", parameters)
+        return list(json.loads(cursor.fetchone()[0]))
 
 
 def update_each(sql: str, rows: Sequence[Row]) -> None:
@@ -90,7 +115,8 @@ def _adapter(field: Any, connection: Any) -> Adapter | None:
     return lambda value: None if value is None else field.get_db_prep_value(value, connection)
 
 
-def _insert(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], tail: str) -> Iterable[Row]:
+def _insert(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], tail: str) -> Iterable[Any]:
+    """One cursor for each chunk, its statement done."""
     connection = connections[DEFAULT_DB_ALIAS]
     columns = _adapted(model, fields, rows, connection)
     one = f"({','.join(['%s'] * len(fields))})"
@@ -99,7 +125,7 @@ def _insert(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row
         chunk = list(zip(*(column[start : start + CHUNK] for column in columns), strict=True))
         with connection.cursor() as cursor:
             cursor.execute(head + ",".join([one] * len(chunk)) + " " + tail, list(chain.from_iterable(chunk)))
-            yield from cursor.fetchall() if "RETURNING" in tail else ()
+            yield cursor
 
 
 def _adapted(

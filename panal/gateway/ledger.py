@@ -22,9 +22,6 @@ logger = logging.getLogger(__name__)
 GROUP = 1000
 URGENT_ROOM = 20_000
 BULK_ROOM = 20_000
-BUSY = 8
-PAUSE_S = 0.0007
-PAUSES = 4
 
 Commit = Callable[[Sequence[Entry]], list[Any]]
 Done = Callable[[Any], None]
@@ -53,7 +50,6 @@ class Ledger:
         self._group = group
         self._observe = observe
         self._wake = threading.Event()
-        self._last = 0
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -105,27 +101,10 @@ class Ledger:
         while True:
             self._wake.wait()
             self._wake.clear()
-            while group := self._gather():
+            while group := self._take():
                 self._write_group(group)
             if self._stopping and not self._lanes[0] and not self._lanes[1]:
                 return
-
-    def _gather(self) -> list[Waiting]:
-        """All that waits; under load, what is just arriving too.
-
-        Both threads want the interpreter: a writer that starts while the loop still takes messages in only makes both
-        slower. Measured with 64 connections: groups of 60 instead of 30, and a third more messages a second.
-        """
-        if self._last >= BUSY:
-            depth = -1
-            for _ in range(PAUSES):
-                if sum(self.depth()) <= depth:
-                    break
-                depth = sum(self.depth())
-                time.sleep(PAUSE_S)
-        group = self._take()
-        self._last = len(group)
-        return group
 
     def _take(self) -> list[Waiting]:
         group: list[Waiting] = []

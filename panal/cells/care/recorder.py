@@ -32,11 +32,11 @@ def record_events(batch: list[messages.Event], now: datetime) -> list[Any]:
     accounts = devices.heard_from({message.device_id for message in batch}, now)
     first = _first_of_each(message for message in batch if message.device_id in accounts)
     ids = {uid: time_ordered(now) for uid in first}
-    fresh = rows.insert_missing(
-        Event, FIELDS, [_row(ids[uid], m, accounts[m.device_id]) for uid, m in first.items()], ("uid",), "uid"
-    )
-    holders: dict[str, Holder] = {uid: (ids[uid], first[uid].device_id) for uid in fresh}
-    holders |= _holders(first.keys() - holders.keys())
+    events = [_row(ids[uid], m, accounts[m.device_id]) for uid, m in first.items()]
+    holders: dict[str, Holder] = {uid: (ids[uid], m.device_id) for uid, m in first.items()}
+    if rows.insert_new(Event, FIELDS, events, ("uid",)) < len(events):
+        holders = _holders(first)
+    fresh = [uid for uid, (id, _) in holders.items() if id == ids[uid]]
     answers = _answers(batch, accounts, holders, dict.fromkeys(fresh))
     _store_samples(
         [m.samples for m, answer in zip(batch, answers, strict=True) if isinstance(answer, Recorded)], holders

@@ -6,7 +6,7 @@ is given the same message again. Devices' rows are locked in the order of their 
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -43,24 +43,31 @@ class Known(NamedTuple):
     transport: str
     heartbeat_s: int
     state: str
+    seen: Any
+    """When it last gave a sign of life, as the database keeps it."""
 
 
-KNOWN = "id, account_id, is_online, session, transport, heartbeat_s, state"
+KNOWN = "id, account_id, is_online, session, transport, heartbeat_s, state, last_seen_at"
 
 
 def known_devices(ids: Iterable[str]) -> dict[str, Known]:
     """The devices of a batch that are not revoked, locked until the end of the transaction."""
     wanted = list(set(ids))
-    return _known(f"SELECT {KNOWN} {_alive(wanted)}", wanted) if wanted else {}
+    if not wanted:
+        return {}
+    usual = settings.PANAL.heartbeat_s
+    return {
+        id: Known(account_id, bool(is_online), session, transport, heartbeat_s or usual, state, seen)
+        for id, account_id, is_online, session, transport, heartbeat_s, state, seen in rows.select(
+            KNOWN, _alive(wanted), wanted
+        )
+    }
 
 
 def heard_from(ids: Iterable[str], now: datetime) -> dict[str, int | None]:
     """Devices that have just said something of another cell: the accounts of those that are not revoked."""
-    wanted = list(set(ids))
-    if not wanted:
-        return {}
-    known = _known(f"SELECT {KNOWN} {_alive(wanted)}", wanted)
-    _seen(wanted, now)
+    known = known_devices(ids)
+    _seen(known, now)
     minted = [id for id, device in known.items() if device.state == State.MINTED]
     if minted:
         Device.objects.filter(id__in=minted).update(state=State.ACTIVATED, activated_at=now)
@@ -69,16 +76,12 @@ def heard_from(ids: Iterable[str], now: datetime) -> dict[str, int | None]:
     return {id: device.account_id for id, device in known.items()}
 
 
-def _seen(ids: Sequence[str], now: datetime) -> None:
+def _seen(known: Mapping[str, Known], now: datetime) -> None:
     """A sign of life, written once a second and device at the most: a burst of events is one sign of life."""
-    adapt = connection.ops.adapt_datetimefield_value
-    marks = ",".join(["%s"] * len(ids))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {rows.table(Device)} SET last_seen_at = %s WHERE id IN ({marks}) AND state <> 'revoked' "  # noqa: S608
-            "AND (last_seen_at IS NULL OR last_seen_at < %s)",
-            [adapt(now), *ids, adapt(now - SIGN_EVERY)],
-        )
+    before: Any = connection.ops.adapt_datetimefield_value(now - SIGN_EVERY)
+    silent = [id for id, device in known.items() if device.seen is None or device.seen < before]
+    if silent:
+        Device.objects.filter(id__in=silent).update(last_seen_at=now)
 
 
 def _alive(ids: Sequence[str]) -> str:
@@ -86,16 +89,6 @@ def _alive(ids: Sequence[str]) -> str:
     lock = " ORDER BY id FOR UPDATE" if connection.features.has_select_for_update else ""
     marks = ",".join(["%s"] * len(ids))
     return f"FROM {rows.table(Device)} WHERE id IN ({marks}) AND state <> 'revoked'{lock}"
-
-
-def _known(sql: str, parameters: Sequence[Any]) -> dict[str, Known]:
-    usual = settings.PANAL.heartbeat_s
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return {
-            id: Known(account_id, bool(is_online), session, transport, heartbeat_s or usual, state)
-            for id, account_id, is_online, session, transport, heartbeat_s, state in cursor.fetchall()
-        }
 
 
 def event_of(device_id: str, known: Known, name: str, topic: str, **data: Any) -> DomainEvent:

@@ -136,5 +136,5 @@ def test_a_batch_takes_the_same_queries_however_large_it_is(account, actor, coun
     commit(*(fall(id, f"first-{id}") for id in ids))
     repeats = [fall(id, f"first-{id}") for id in ids]
     fresh = [fall(id, f"second-{id}", samples=samples(id, f"second-{id}")) for id in ids]
-    with django_assert_num_queries(7):  # savepoint, devices, sign of life, events, repeats, samples, release
+    with django_assert_num_queries(6):  # savepoint, devices, sign of life, events, samples, release
         assert [answer.duplicated for answer in commit(*repeats, *fresh)] == [True] * count + [False] * count
