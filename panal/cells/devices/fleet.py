@@ -24,7 +24,7 @@ MOST_SHOWN = 5000
 NEEDS = {
     "offline": (gettext_lazy("Offline"), "wifi-off"),
     "late": (gettext_lazy("Late"), "clock-alert"),
-    "weak": (gettext_lazy("Weak signal"), "wifi-low"),
+    "weak": (gettext_lazy("Weak signal"), "signal-low"),
     "old": (gettext_lazy("Old firmware"), "history"),
     "battery": (gettext_lazy("Low battery"), "battery-low"),
 }

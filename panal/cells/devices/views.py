@@ -45,7 +45,7 @@ from .models import Device, Group, Sector
 COMMANDS_SHOWN = 10
 LINES_SHOWN = 100
 ATTENTION_SHOWN = 6
-ATTENTION_PER_PAGE = 10
+ATTENTION_PER_PAGE = 6
 RANGES = {
     "hour": (gettext_lazy("1 h"), timedelta(hours=1), "raw"),
     "day": (gettext_lazy("24 h"), timedelta(days=1), "5min"),
