@@ -147,6 +147,7 @@ def things(account, device, sector, group, command, event, bob):
     return {
         "account": account.pk,
         "device": device.id,
+        "batch": device.batch_id,
         "sector": sector.pk,
         "group": group.pk,
         "command": str(command.id),

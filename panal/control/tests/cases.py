@@ -36,7 +36,7 @@ def collected() -> Iterator[list[DomainEvent]]:
 class PermissionCases:
     method = "get"
     path = ""
-    """May hold {account}, {device}, {sector}, {group}, {command}, {event}, {member}."""
+    """May hold {account}, {device}, {batch}, {sector}, {group}, {command}, {event}, {member}."""
     body: dict | None = None
     may: set[str] = SEERS
     sees: set[str] = SEERS
