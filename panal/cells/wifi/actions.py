@@ -13,10 +13,10 @@ from panal.cells.accounts.api import Actor, record_audit
 from panal.cells.devices import api as devices
 from panal.control.events import publish_on_commit
 from panal.gateway.store import DomainEvent
-from panal.protocol import codec, envelope, keys
+from panal.protocol import envelope, keys
 from panal.protocol.errors import BadRequest, Conflict
 
-from . import progress
+from . import messages, progress
 from .models import Change, Choice, DeviceChange
 
 DEADLINE_S = 600
@@ -43,7 +43,7 @@ def begin_change(
 
     Raises BadRequest("bad_ssid", "bad_password", "no_devices", "too_many"), Conflict("too_many_commands").
     """
-    check_network(ssid, password)
+    messages.check_network(ssid, password)
     chosen = _chosen(account_id, set(device_ids))
     now = timezone.now()
     change = Change.objects.create(
@@ -60,16 +60,6 @@ def begin_change(
     record_audit(actor=actor, verb="wifi.change_begun", subject=change, account_id=account_id, after=after)
     publish_on_commit(DomainEvent("wifi.begun", "wifi", account_id, "", {}))
     return change
-
-
-def check_network(ssid: str, password: str) -> None:
-    """As 802.11 and WPA have it: a name of 1 to 32 bytes; 8 to 63 characters, or 64 hexadecimal digits, or nothing."""
-    if not 1 <= len(ssid.encode()) <= 32 or not ssid.isprintable():
-        raise BadRequest("bad_ssid", "a network's name has 1 to 32 bytes", "ssid")
-    is_key = len(password) == 64 and all(digit in "0123456789abcdefABCDEF" for digit in password)
-    is_phrase = 8 <= len(password) <= 63 and password.isascii() and password.isprintable()
-    if password and not (is_key or is_phrase):
-        raise BadRequest("bad_password", "8 to 63 characters, or empty for an open network", "password")
 
 
 def _chosen(account_id: int, ids: set[str]) -> list[Any]:
@@ -110,7 +100,7 @@ def _next_revs(chosen: list[Any], now: datetime) -> dict[str, int]:
 
 def _sealed(device: Any, ssid: str, password: str, rev: int) -> str:
     token = devices.token_of(device)
-    plain = codec.encode({"ssid": ssid, "password": password, "rev": rev})
+    plain = messages.build_order(ssid, password, rev)
     sealed: str = envelope.seal(
         keys.derive(token, "wifi-encrypt"), keys.derive(token, "wifi-mac"), plain, os.urandom(IV_BYTES)
     )

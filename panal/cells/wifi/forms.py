@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from panal.control.refusals import refusals_on
 
-from .actions import check_network
+from .messages import check_network
 
 QUIET = {"autocomplete": "off", "autocapitalize": "off", "autocorrect": "off", "spellcheck": "false"}
 

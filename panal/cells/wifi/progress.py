@@ -18,7 +18,10 @@ TIME_OVER = "time_over"
 GIVEN_UP = "given_up"
 WORDS = (HEARD_TRYING, HEARD_CHANGED, HEARD_KEPT, HEARD_REFUSED, TIME_OVER, GIVEN_UP)
 
-REFUSALS = ("old_rev", "bad_envelope", "unknown_command", "bad_args", "bad_mac", "no_clock", "expired", "interrupted")
+REFUSALS = (
+    *("old_rev", "bad_envelope", "busy", "unknown_command", "bad_args", "bad_mac", "no_clock", "expired"),
+    *("interrupted", "crashed"),
+)
 """Reasons for which a board does not begin, or does not know how far it came. A board that lost power while it tried
 answers `interrupted`, or refuses its own command when it is said again (old_rev), and then reports how the trial
 ended: that report counts."""

@@ -65,6 +65,8 @@ def _moving(device_ids: Iterable[str], reports: dict[str, Any]) -> list[DeviceCh
 def _step(row: DeviceChange, report: Any, outcome: tuple[str, str], now: datetime) -> None:
     """The board's own report first: it knows better than a command that was answered twice."""
     said, ended = progress.of_report(report, row.rev), progress.of_command(*outcome)
+    if row.command_id is None:  # the device has left the account, and its commands went
+        ended = (progress.GIVEN_UP, "")
     for word in (said, ended, (progress.TIME_OVER, "") if now >= row.expires_at else None):
         if word is None or (word is ended and _has_time(row, word[0], now)):
             continue

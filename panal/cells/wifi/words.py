@@ -22,6 +22,8 @@ REASONS: dict[str, Any] = {
     "no_clock": _("It does not know what time it is yet."),
     "expired": _("The change reached it too late."),
     "interrupted": _("It lost power while it tried."),
+    "busy": _("It was trying another change."),
+    "crashed": _("Something went wrong on the device."),
     "unknown_command": _("Its firmware cannot change the network."),
 }
 SIGNS = {

@@ -89,7 +89,7 @@ def test_a_new_change_takes_the_place_of_one_that_waits(account, actor, fleet):
     assert Command.objects.filter(status="queued").count() == 6
 
 
-@pytest.mark.parametrize("ssid", ["", "x" * 33, "ñ" * 17, "a\nb", "\0"])
+@pytest.mark.parametrize("ssid", ["", "x" * 33, "ñ" * 17, "a\nb", "\0", "\x7f"])
 def test_a_name_that_no_network_has_is_refused(account, actor, fleet, ssid):
     with pytest.raises(BadRequest) as refused:
         begin(account, fleet, actor, ssid=ssid)

@@ -144,6 +144,15 @@ def test_a_device_that_is_revoked_has_its_change_cancelled_and_its_envelope_blan
     assert Command.objects.get(pk=row.command_id).args == {}
 
 
+def test_a_device_that_leaves_the_account_takes_no_network_along(row, actor):
+    from panal.cells.devices.claims import release_device
+
+    release_device(device=row.device, actor=actor)
+    DjangoStore().expire(int(timezone.now().timestamp() * 1000))
+    assert now_of(row) == ("cancelled", "")
+    assert not Command.objects.filter(device_id=row.device_id, name="wifi.change").exists()
+
+
 def test_a_group_of_news_costs_the_same_as_one(change):
     one, *others = change.rows.all()
     with CaptureQueriesContext(connection) as few:
