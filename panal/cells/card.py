@@ -42,9 +42,6 @@ class Card(NamedTuple):
     A selection's part is a button for the devices that are ticked; it is sent their ids as `device`."""
     words: str = ""
     """How the audit log is read: "module:WORDS", label and icon by object type and by verb."""
-    forget: str = ""
-    """Called when a device changes hands, with its id, inside that transaction: "module:function" deletes or detaches
-    what the cell keeps about the device, so that the next owner never sees it."""
     board: str = ""
     """The module that a board with this cell runs."""
 

@@ -13,6 +13,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from panal.firmware import MANIFEST
+
 from .board import built
 from .refusals import refusals, refuse
 from .start import Data, django_with
@@ -166,12 +168,12 @@ def provision(secrets: Secrets) -> str:
 def flash_commands(port: str, folder: Path, firmware: Path | None) -> list[Command]:
     esptool = [sys.executable, "-m", "esptool", "--chip", "esp32", "--port", port, "--baud", BAUD]
     mpremote = [sys.executable, "-m", "mpremote", "connect", port]
-    files = [folder / "flash" / name for name in ("main.py", "config.json", "ca.pem")]
+    files = sorted(path for path in (folder / "flash").iterdir() if path.is_file() and path.name != MANIFEST)
     image = [[*esptool, "erase-flash"], [*esptool, "write-flash", IMAGE_AT, str(firmware)]] if firmware else []
     return [
         *image,
         [*mpremote, "sleep", BOOT_S, "fs", "cp", "-r", str(folder / "flash" / "panal"), ":"],
-        [*mpremote, "fs", "cp", *(str(path) for path in files if path.exists()), ":"],
+        [*mpremote, "fs", "cp", *map(str, files), ":"],
         [*mpremote, "run", str(folder / "provision.py")],
         [*mpremote, "reset"],
     ]

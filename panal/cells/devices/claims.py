@@ -1,7 +1,7 @@
 """Whose a device is: claimed with the code on its label, released, handed over, moved by staff.
 
 A device that changes hands takes nothing of its people along: what it measured and wrote, what was asked of it, its
-name and its places are deleted, here and in every cell (the card's `forget`).
+name and its places are deleted. What other cells keep belongs to the account of that time, and stays with it.
 """
 
 import hmac
@@ -14,9 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from panal.cells import cards
 from panal.cells.accounts.api import Actor, record_audit
-from panal.cells.card import load
 from panal.control.events import publish_on_commit
 from panal.gateway.store import DomainEvent
 from panal.protocol.errors import BadRequest, Conflict, Unavailable
@@ -237,6 +235,3 @@ def _forget(device: Device) -> None:
         "reported_at": None,
     }
     Twin.objects.filter(device=device).update(desired_version=F("desired_version") + 1, **empty)
-    for card in cards():
-        if card.forget:
-            load(card.forget)(device.pk)

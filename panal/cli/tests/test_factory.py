@@ -5,6 +5,7 @@ import json
 import stat
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pypdfium2
@@ -13,6 +14,7 @@ import zxingcpp
 from typer.testing import CliRunner
 
 from panal import firmware
+from panal.cells.devices.catalog import MODELS
 from panal.cells.devices.models import Device
 from panal.cli import board
 from panal.cli import device as device_cli
@@ -160,6 +162,13 @@ def test_what_cannot_be_built_is_said(tmp_path, model, sentence):
     assert (done.exit_code, sentence in done.output) == (1, True)
 
 
+@pytest.mark.parametrize("model", [model for model in MODELS.values() if model.pins], ids=lambda model: model.code)
+def test_the_board_and_the_catalogue_say_the_same(model):
+    pins = import_module(f"panal.board.boards.{model.pins}")
+    assert (model.cells, model.access_point) == (pins.CELLS, pins.ACCESS_POINT)
+    assert model.pins == model.code.replace("-", "_")  # as the board finds it
+
+
 # flashing
 
 PORT = "/dev/no-such-port"
@@ -178,11 +187,14 @@ def test_a_dry_run_makes_the_files_and_prints_the_commands(panal, minted, image,
     done = panal("flash", "--port", PORT, "--id", minted.device_id, *options)
     assert done.exit_code == 0, done.output
     said = done.output.replace(f"{sys.executable} -m ", "").splitlines()
+    names = {path.name for path in (out / "flash").iterdir()} - {"panal", "manifest.json"}
+    top = " ".join(f"{out}/flash/{name}" for name in sorted(names))
+    assert {"main.py", "config.json"} <= names
     assert said[2:] == [
         f"esptool --chip esp32 --port {PORT} --baud 460800 erase-flash",
         f"esptool --chip esp32 --port {PORT} --baud 460800 write-flash 0x1000 {image}",
         f"mpremote connect {PORT} sleep 3 fs cp -r {out}/flash/panal :",
-        f"mpremote connect {PORT} fs cp {out}/flash/main.py {out}/flash/config.json :",
+        f"mpremote connect {PORT} fs cp {top} :",
         f"mpremote connect {PORT} run {out}/provision.py",
         f"mpremote connect {PORT} reset",
     ]
