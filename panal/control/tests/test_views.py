@@ -21,7 +21,7 @@ WITH_BENCH = load({"PANAL_BENCH": "1"})
 PAGES = (
     *("/", "/more/", "/devices/", "/sectors/", "/groups/", "/events/", "/people/", "/tokens/", "/audit/", "/me/"),
     *("/account/", "/accounts/2fa/", "/accounts/email/", "/accounts/password/change/", "/accounts/logout/"),
-    *("/devices/{device}/", "/events/{event}/"),
+    *("/devices/{device}/", "/events/{event}/", "/fleet/", "/wifi/", "/wifi/new/"),
 )
 TITLES = {"es": "Resumen", "en": "Overview"}
 
