@@ -8,6 +8,7 @@ for (const button of document.querySelectorAll("[data-reveal-for]")) {
     button.setAttribute("aria-pressed", String(!isShown));
     field.focus();
   });
+  field.form.addEventListener("submit", () => (field.type = "password")); // browsers remember what was typed as text
 }
 
 for (const search of document.querySelectorAll("[data-narrow]")) {
