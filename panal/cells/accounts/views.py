@@ -217,7 +217,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_POST
 def switch_account(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("account", "")
-    if chosen.isdecimal():
+    if chosen.isdecimal() and len(chosen) <= 18:
         request.session[page.CHOSEN] = queries.account_for(request.user, int(chosen)).pk  # type: ignore[arg-type]
     else:
         request.session.pop(page.CHOSEN, None)
