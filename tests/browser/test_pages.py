@@ -16,6 +16,7 @@ PATHS = {
     "people": "/people/",
     "tokens": "/tokens/",
     "audit": "/audit/",
+    "claim": "/claim/",
     "me": "/me/",
     "more": "/more/",
     "bench": "/bench/",

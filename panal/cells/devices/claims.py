@@ -115,7 +115,9 @@ def _count_a_try(who: list[str], now: datetime) -> None:
         if tries.blocked_until and tries.blocked_until > now:
             raise _too_many((tries.blocked_until - now).total_seconds())
         tries.count = 1 if now - tries.last_at > FORGIVEN_AFTER else tries.count + 1
-        tries.last_at, tries.blocked_until = now, now + timedelta(seconds=_wait_s(tries))
+        # none rather than "until now": somebody whose try began a moment earlier would be held up by it
+        wait_s = _wait_s(tries)
+        tries.last_at, tries.blocked_until = now, now + timedelta(seconds=wait_s) if wait_s else None
         tries.save()
 
 

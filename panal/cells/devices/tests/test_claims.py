@@ -228,7 +228,7 @@ def test_the_code_of_a_hand_over_expires(lived, other_account, actor):
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_claim_at_once_one_wins(boxed, account, other_account, actor):
     if connection.vendor == "sqlite":
-        pytest.skip("SQLite in memory has one connection; tests/faults runs it against a server with a file")
+        pytest.skip("SQLite in memory has one connection; tests/end_to_end/test_claim.py has a server with a file")
     buyers = [account.pk, other_account.pk] * 4
 
     def attempt(account_id):
