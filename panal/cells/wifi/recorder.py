@@ -23,9 +23,9 @@ NONE = ("", "")
 Outcomes = dict[Any, tuple[str, str]]
 
 
-def record_news(batch: list[str], now: datetime) -> list[Any]:
-    """Ids of devices that have reported of their Wi-Fi, or whose command has its outcome."""
-    follow(set(batch), now)
+def record_news(batch: list[Any], now: datetime) -> list[Any]:
+    """Devices that have reported of their Wi-Fi, or whose command has its outcome."""
+    follow({message.device_id for message in batch}, now)
     return [None] * len(batch)
 
 

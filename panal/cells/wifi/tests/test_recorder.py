@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from panal.cells.devices.messages import Answer, Reported, Sent
 from panal.cells.devices.models import Command
-from panal.cells.wifi.gateway import notice
+from panal.cells.wifi.gateway import News, notice
 from panal.cells.wifi.models import DeviceChange
 from panal.control.store import DjangoStore
 from panal.control.tests.cases import collected
@@ -26,12 +26,12 @@ def say(*entries):
 
 def report(row, state, reason="", rev=None):
     said = {"wifi": {"rev": rev or row.rev, "state": state, "reason": reason, "ssid_hash": "00000000"}}
-    return [("devices.reported", Reported(row.device_id, NOW_MS, 0, said)), ("wifi.news", row.device_id)]
+    return [("devices.reported", Reported(row.device_id, NOW_MS, 0, said)), ("wifi.news", News(row.device_id))]
 
 
 def answer(row, status, code="", result=None):
     message = Answer(row.device_id, NOW_MS, str(row.command_id), status, result, code, "")
-    return [("devices.answer", message), ("wifi.news", row.device_id)]
+    return [("devices.answer", message), ("wifi.news", News(row.device_id))]
 
 
 def now_of(row):
@@ -91,7 +91,7 @@ def _do(row, step):
         say(("devices.sent", Sent(row.device_id, str(row.command_id), NOW_MS)))
     elif step == "over":
         DjangoStore().expire(NOW_MS + 10**9)
-    say(("wifi.news", row.device_id))
+    say(("wifi.news", News(row.device_id)))
 
 
 def test_a_board_that_never_answers_is_silent_and_a_late_word_of_it_counts(row):
@@ -174,7 +174,7 @@ def test_pages_hear_of_what_has_changed_and_of_nothing_else(row):
 
 def test_a_stranger_s_report_with_the_same_rev_changes_nothing(row, other_device):
     say(("devices.reported", Reported(other_device.pk, NOW_MS, 0, {"wifi": {"rev": row.rev, "state": "changed"}})))
-    say(("wifi.news", other_device.pk))
+    say(("wifi.news", News(other_device.pk)))
     assert now_of(row) == ("waiting", "")
 
 
@@ -189,9 +189,12 @@ class Hub:
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (DomainEvent("twin.reported", "twin", 1, "A", {"names": ["led", "wifi"]}), [("wifi.news", "A")]),
+        (DomainEvent("twin.reported", "twin", 1, "A", {"names": ["led", "wifi"]}), [("wifi.news", News("A"))]),
         (DomainEvent("twin.reported", "twin", 1, "A", {"names": ["led"]}), []),
-        (DomainEvent("command.finished", "commands", 1, "B", {"id": "x", "status": "done"}), [("wifi.news", "B")]),
+        (
+            DomainEvent("command.finished", "commands", 1, "B", {"id": "x", "status": "done"}),
+            [("wifi.news", News("B"))],
+        ),
     ],
 )
 async def test_the_data_plane_notices_only_what_is_about_wifi(event, expected):
