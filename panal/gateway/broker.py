@@ -34,6 +34,8 @@ STOP_S = 5.0
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 30.0
 AUTH_TIMEOUT_S = 30
+MAX_SUBSCRIPTIONS = 64
+"""Of one connection; one of a board with QoS 1 costs the broker a consumer, so some thousands of them its memory."""
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -121,12 +123,12 @@ logfile_size_limit: 4MB
 logfile_max_num: 3
 max_connections: 100000
 max_payload: 1MB
-max_subscriptions: 0
+max_subscriptions: {MAX_SUBSCRIPTIONS}
 lame_duck_duration: "30s"
 ping_interval: "20s"
 ping_max: 2
 jetstream {{ store_dir: {q(str(folder / "jetstream"))}, max_memory_store: 64MB, max_file_store: 1GB }}
-mqtt {{ listen: {mqtt}, ack_wait: "10s", max_ack_pending: 100{tls and ", " + tls} }}
+mqtt {{ listen: {mqtt}, ack_wait: "10s", max_ack_pending: 100, reject_qos2_publish: true{tls and ", " + tls} }}
 {websocket}
 system_account: SYS
 accounts {{

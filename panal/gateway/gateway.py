@@ -215,7 +215,7 @@ class Gateway:
 
     async def _connect(self, access: Access) -> None:
         """Our two connections. One that is not there yet is made as soon as it can be: HTTP works without."""
-        self.callout = Callout(self, access)
+        self.callout = Callout(self, access, (*self._leaves(), "event"))
         connecting = self._spawn(self._keep_connecting(access))
         await asyncio.wait([connecting], timeout=CONNECT_S)
         if connecting.done():
