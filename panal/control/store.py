@@ -29,6 +29,10 @@ GONE = (OperationalError, InterfaceError)
 UNSTORABLE = (DataError, OverflowError, UnicodeError)
 """The message holds what no database takes, however often it is sent."""
 
+LOST_A_RACE = ("40001", "40P01")
+"""Serialization failure and deadlock, as PostgreSQL calls them."""
+ATTEMPTS = 3
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -58,12 +62,12 @@ class DjangoStore:
     def commit(self, entries: Sequence[Entry]) -> list[Any]:
         now = datetime.now(tz=instant(0).tzinfo)
         try:
-            return _all_at_once(entries, now)
+            return _insisting(_all_at_once, entries, now)
         except GONE:
             raise
         except Exception:  # noqa: BLE001  one message's fault, whatever it is, must not be the others'
             logger.info("a group of %d messages goes one by one", len(entries))
-            return _one_by_one(entries, now)
+            return _insisting(_one_by_one, entries, now)
 
     @on_database
     def open_commands(self, device_id: str, now_ms: int) -> list[OpenCommand]:
@@ -93,12 +97,35 @@ class DjangoStore:
         return devices.prune(datetime.now(tz=instant(0).tzinfo))
 
 
+def _insisting(
+    write: Callable[[Sequence[Entry], datetime], list[Any]], entries: Sequence[Entry], now: datetime
+) -> list[Any]:
+    """PostgreSQL may end a transaction in favour of another one; nothing of it was written, and it goes at once again.
+
+    What boards say without waiting for an answer (a hello, a heartbeat) would otherwise be lost with it.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return write(entries, now)
+        except OperationalError as error:
+            if connection.in_atomic_block or getattr(error.__cause__, "sqlstate", "") not in LOST_A_RACE:
+                raise
+    return write(entries, now)
+
+
+def _lock(entries: Sequence[Entry]) -> None:
+    """Every device of the group, in one order: each kind locks its own again, and two replicas would wait in a ring."""
+    if len({entry.kind for entry in entries}) > 1:
+        devices.lock({entry.message.device_id for entry in entries})
+
+
 def _all_at_once(entries: Sequence[Entry], now: datetime) -> list[Any]:
     groups: dict[str, list[int]] = {}
     for index, entry in enumerate(entries):
         groups.setdefault(entry.kind, []).append(index)
     answers: list[Any] = [None] * len(entries)
     with transaction.atomic():
+        _lock(entries)
         for kind, record in recorders().items():
             if kind in groups:
                 batch = [entries[index].message for index in groups[kind]]
@@ -112,6 +139,7 @@ def _one_by_one(entries: Sequence[Entry], now: datetime) -> list[Any]:
     order = {kind: place for place, kind in enumerate(recorders())}
     answers: list[Any] = [None] * len(entries)
     with transaction.atomic():
+        _lock(entries)
         for index in sorted(range(len(entries)), key=lambda index: order[entries[index].kind]):
             answers[index] = _alone(entries[index], now)
     return answers

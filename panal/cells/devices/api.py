@@ -22,7 +22,7 @@ from .queries import (
     under_parents,
     within,
 )
-from .recorder import heard_from
+from .recorder import heard_from, lock
 
 
 def expire(now: datetime) -> None:
@@ -53,6 +53,7 @@ __all__ = [
     "groups_for",
     "heard_from",
     "identity",
+    "lock",
     "locked",
     "may_change",
     "named_first",

@@ -64,6 +64,14 @@ def known_devices(ids: Iterable[str]) -> dict[str, Known]:
     }
 
 
+def lock(ids: Iterable[str]) -> None:
+    """Hold the rows of these devices until the end of the transaction, where the database locks rows."""
+    wanted = sorted(set(ids))
+    if wanted and connection.features.has_select_for_update:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT id {_alive(wanted)}", wanted)
+
+
 def heard_from(ids: Iterable[str], now: datetime) -> dict[str, int | None]:
     """Devices that have just said something of another cell: the accounts of those that are not revoked."""
     known = known_devices(ids)

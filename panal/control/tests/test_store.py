@@ -1,9 +1,13 @@
+import threading
+
 import pytest
+from django.conf import settings
+from django.db import connection
 from django.test import Client
 
 from panal.cells.care.messages import Event, Recorded
 from panal.cells.devices.actions import queue_command, revoke_device, set_desired
-from panal.cells.devices.messages import Answer, Heartbeat, Hello
+from panal.cells.devices.messages import Answer, Heartbeat, Hello, LogLine
 from panal.control.store import DjangoStore
 from panal.control.tests.cases import collected
 from panal.gateway.store import Entry, Store
@@ -155,3 +159,26 @@ def test_a_person_who_was_deactivated_is_nobody(store, alice):
     cookie = f"panal_session={browser.cookies['panal_session'].value}"
     type(alice).objects.update(is_active=False)
     assert store.viewer(cookie) is None
+
+
+@pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="SQLite has one writer at a time")
+def test_two_replicas_that_hear_of_the_same_devices_do_not_end_each_other(store, device, other_device):
+    """Each kind locks the devices it is about: without one order for the whole group, replicas would wait in a ring."""
+    refused = []
+
+    def replica(first, second):
+        for number in range(60):
+            line = LogLine(second, NOW_MS, NOW_MS, "info", f"{first} {number}")
+            try:
+                store.commit([heartbeat(first), Entry("devices.log", line)])
+            except Unavailable as error:
+                refused.append(error)
+        connection.close()
+
+    ids = [(device.id, other_device.id), (other_device.id, device.id)]
+    threads = [threading.Thread(target=replica, args=pair) for pair in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not refused
