@@ -29,6 +29,7 @@ FIRMWARE = (
     "board/boards/*.py",
     "cells/*/machine.py",
     "cells/*/device.py",
+    "cells/wifi/messages.py",
 )
 ASSETS = ("board/assets/**/*",)
 """What is copied as it is."""
@@ -67,12 +68,12 @@ def compile_file(source: Path, target: Path, name: str = "") -> None:
 
 def compile_all(sources: Iterable[Path], folder: Path) -> None:
     """Make them small together, and compile each to `folder`/panal/…"""
-    texts = {str(source.relative_to(PACKAGE)): source.read_text(encoding="utf-8") for source in sources}
+    texts = {f"panal/{source.relative_to(PACKAGE)}": source.read_text(encoding="utf-8") for source in sources}
     for name, text in shrink.shrink(texts).items():
-        small = folder / "panal" / name
+        small = folder / name
         small.parent.mkdir(parents=True, exist_ok=True)
         small.write_text(text, encoding="utf-8")
-        compile_file(small, small.with_suffix(".mpy"), name)
+        compile_file(small, small.with_suffix(".mpy"), name.removeprefix("panal/"))
         small.unlink()
 
 
@@ -84,10 +85,7 @@ def build(folder: Path, *, model: str, board: str, pins: str, foreign_cells: Col
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         draft = Path(scratch) / "build"
         compile_all(sources_for(pins, foreign_cells), draft)
-        for asset in _found(ASSETS):
-            target = draft / asset.relative_to(ROOT)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(asset.read_bytes())
+        copy_assets(draft)
         (draft / "main.py").write_text(START, encoding="utf-8")
         manifest = _manifest(draft, model, board)
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
@@ -95,6 +93,13 @@ def build(folder: Path, *, model: str, board: str, pins: str, foreign_cells: Col
             shutil.rmtree(folder)
         draft.rename(folder)
     return manifest
+
+
+def copy_assets(folder: Path) -> None:
+    for asset in _found(ASSETS):
+        target = folder / asset.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(asset.read_bytes())
 
 
 def _manifest(folder: Path, model: str, board: str) -> dict[str, Any]:

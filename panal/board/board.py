@@ -21,6 +21,7 @@ class Board:
         self.clock = clock.Clock(hardware.ticks_ms, hardware.TICKS_PERIOD, hardware.rtc)
         self.log = log.Log(self.clock, echo)
         self.storage = storage.Storage(flash)
+        _finish_erasure(self.storage)
         self.boot_count = self._count_boot()
         self.supervisor = supervisor.Supervisor(hardware, self.clock, self.log, self.storage)
         pem = _read(flash + "/" + config["ca"]) if config["ca"] else None
@@ -31,6 +32,7 @@ class Board:
         self.outbox = outbox.Outbox(self.queue, self.clock, self.log, self.link)
         self.device = device.Device(self)
         self.log.say = self.link.say
+        self.wifi = wifi.Wifi(self)
         for name in config["cells"] or hardware.CELLS:
             self._add_cell(name)
 
@@ -48,7 +50,7 @@ class Board:
         """For ever."""
         self.log.info("started: %s, boot %d" % (self.hardware.reset_cause(), self.boot_count))
         watch = self.supervisor.watch
-        watch("wifi", lambda: wifi.keep(self.hardware, self.clock, self.log))
+        watch("wifi", self.wifi.run)
         watch("time", self._keep_time)
         watch("link", self.link.run)
         watch("outbox", self.outbox.run)
@@ -110,6 +112,14 @@ class Board:
         is_told = await sntp.ask(self.clock, self.hardware.open_udp, server)
         forget("panal.board.sntp")
         return is_told
+
+
+def _finish_erasure(storage):
+    from panal.board import networks
+
+    networks.finish(storage)
+    for module in ("panal.board.networks", "panal.protocol.envelope", "panal.protocol.keys"):
+        forget(module)
 
 
 def _link(board, pem):

@@ -3,7 +3,7 @@
 | name | meaning |
 |---|---|
 | device_id | of this board; empty: `ESP32-` and 12 hex digits of the factory MAC |
-| token | 64 hex digits |
+| token | 64 hex digits; on a real board it lies in NVS and not here |
 | model | which description in panal/board/boards it is built by |
 | transport | `mqtt` or `http` |
 | server | `http://host:port` or `https://host:port` |
@@ -14,8 +14,8 @@
 | heartbeat_s | sign of life where the server does not ask for another interval |
 | command_wait_s | how long an HTTP board's request for commands waits; 0 asks only when told that some wait |
 | ntp | time server; an address spares a lookup of its name, which blocks the board; empty asks nobody |
-| wifi | list of `[ssid, password]`, the best first |
 | cells | which cells it runs; empty: those of its model |
+| access_point | name of its access point; empty: the model's prefix and the device id |
 """
 
 import json
@@ -35,8 +35,8 @@ DEFAULTS = (
     ("heartbeat_s", 120),
     ("command_wait_s", 25),
     ("ntp", "pool.ntp.org"),
-    ("wifi", ()),
     ("cells", ()),
+    ("access_point", ""),
 )
 
 
@@ -44,11 +44,16 @@ class BadConfig(Exception):
     """The text says which value is wrong."""
 
 
-def load(path, mac):
-    """The configuration as a dict with every name of the table; `mac` is the board's, 6 bytes."""
+def load(path, mac, secret):
+    """The configuration as a dict with every name of the table.
+
+    `mac` is the board's, 6 bytes; `secret(name)` what the factory wrote under the name into NVS, or "".
+    """
     try:
         with open(path) as file:
-            return parse(json.load(file), mac)
+            given = json.load(file)
+        given["token"] = secret("token") or given.get("token")
+        return parse(given, mac)
     except OSError:
         raise BadConfig(path + " is missing")
     except ValueError:

@@ -25,6 +25,9 @@ class Edges:
         self._downs[index] = not pin.value()
         self._written += 1
 
+    def is_on(self):
+        return not self._pin.value()
+
     def edges(self):
         """[(is_down, ticks in ms)] since the last call, oldest first."""
         self._read = max(self._read, self._written - self.SIZE)

@@ -1,11 +1,13 @@
 """The ESP32 as the firmware sees it. A simulated board (panal/virtual/hardware.py) has the same names.
 
-FIRMWARE, MODE, CELLS, TICKS_PERIOD · ticks_ms() · rtc.get_ms(), rtc.set_ms(unix_ms) · wifi.connect(), is_up(), ip(),
-rssi() · parts · battery() · hw_id() · reset_cause() · restart(cause) · feed() · connect(…) · open_udp(host, port)
+FIRMWARE, MODE, CELLS, TICKS_PERIOD, ACCESS_POINT, SETUP_BUTTON, WIFI_PACE, PORTAL · ticks_ms() · rtc.get_ms(),
+rtc.set_ms(unix_ms) · wifi (panal/cells/wifi/device.py) · secret(name) · parts · battery() · hw_id() · reset_cause() ·
+restart(cause) · feed() · connect(…) · open_udp(host, port)
 """
 
 import time
 
+import esp32
 import machine
 import network
 
@@ -14,6 +16,7 @@ from panal.board import drivers, net
 
 EPOCH_2000_S = 946684800
 WATCHDOG_MS = 15000
+AP_ADDRESS = "192.168.4.1"
 CAUSES = ("PWRON_RESET", "HARD_RESET", "WDT_RESET", "DEEPSLEEP_RESET", "SOFT_RESET")
 
 
@@ -33,19 +36,62 @@ class Rtc:
 
 
 class Wifi:
-    def __init__(self, networks):
-        """`networks`: [ssid, password], the best first; on each try the next one's turn comes."""
-        self._networks = networks
-        self._turn = 0
+    """The radio. Which network it joins and when is decided in panal/cells/wifi/machine.py."""
+
+    def __init__(self):
         self._wlan = network.WLAN(network.WLAN.IF_STA)
         self._wlan.active(True)
-        self._wlan.config(reconnects=0)  # the Keeper decides when, and after how long the board restarts
+        self._wlan.config(reconnects=0)  # else it tries for ever by itself, and says nothing of why it fails
+        self._words = {
+            network.STAT_GOT_IP: "up",
+            network.STAT_WRONG_PASSWORD: "wrong_password",
+            network.STAT_HANDSHAKE_TIMEOUT: "wrong_password",  # what most access points make of a wrong one
+            network.STAT_NO_AP_FOUND: "not_found",
+            network.STAT_CONNECTING: "joining",
+        }
 
-    def connect(self):
-        if self._networks:
+    def join(self, ssid, password):
+        self.leave()
+        self._wlan.connect(ssid, password or None)
+
+    def leave(self):
+        try:
             self._wlan.disconnect()
-            self._wlan.connect(*self._networks[self._turn % len(self._networks)])
-            self._turn += 1
+        except OSError:
+            pass
+
+    def radio(self):
+        """up, joining, down, wrong_password, not_found, or no_address: associated, and nobody gave it one."""
+        word = self._words.get(self._wlan.status(), "down")
+        if self._wlan.isconnected():
+            return "up"
+        return "no_address" if word == "joining" and self._is_associated() else word
+
+    def _is_associated(self):
+        try:
+            return bool(self._wlan.status("rssi"))
+        except OSError:
+            return False
+
+    def scan(self):
+        """[(ssid, rssi, is_locked)]; takes two seconds, in which the board does nothing else."""
+        found = []
+        for entry in self._wlan.scan():
+            try:
+                found.append((entry[0].decode(), entry[3], bool(entry[4])))
+            except UnicodeError:  # a name that nobody can type
+                pass
+        return found
+
+    def open(self, ssid, password):
+        ap = network.WLAN(network.WLAN.IF_AP)
+        ap.active(True)
+        security = network.WLAN.SEC_WPA2 if password else network.WLAN.SEC_OPEN
+        ap.config(ssid=ssid, key=password, security=security, max_clients=4)
+        ap.ifconfig((AP_ADDRESS, "255.255.255.0", AP_ADDRESS, AP_ADDRESS))
+
+    def close(self):
+        network.WLAN(network.WLAN.IF_AP).active(False)
 
     def is_up(self):
         return self._wlan.isconnected()
@@ -57,17 +103,32 @@ class Wifi:
         return self._wlan.status("rssi") if self._wlan.isconnected() else None
 
 
+def secret(name):
+    """What the factory wrote into NVS: `token` (64 hex digits), `ap_password`; "" where there is none."""
+    buffer = bytearray(64)
+    try:
+        length = esp32.NVS("panal").get_blob(name, buffer)
+    except OSError:
+        return ""
+    return bytes(buffer[:length]).decode()
+
+
 class Hardware:
     FIRMWARE = panal.__version__
     MODE = "normal"
     TICKS_PERIOD = 1 << 30
+    WIFI_PACE = 1  # how much faster than life the times of Wi-Fi pass; more than 1 only on the bench
+    PORTAL = ("0.0.0.0", 80, 53, "http://" + AP_ADDRESS + "/")  # noqa: S104  the access point's side and no other
+    secret = staticmethod(secret)
 
     def __init__(self, config):
         description = __import__("panal.board.boards." + config["model"].replace("-", "_"), None, None, ("parts",))
         self.CELLS = description.CELLS
         self.parts = description.parts(drivers)
         self.rtc = Rtc()
-        self.wifi = Wifi(config["wifi"])
+        self.ACCESS_POINT = description.ACCESS_POINT
+        self.SETUP_BUTTON = description.SETUP_BUTTON
+        self.wifi = Wifi()
         self._watchdog = machine.WDT(timeout=WATCHDOG_MS)
 
     def ticks_ms(self):

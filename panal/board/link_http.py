@@ -9,7 +9,7 @@ import asyncio
 import errno
 import time
 
-from panal.board import http
+from panal.board import http, net
 from panal.board.net import Dropped
 from panal.protocol import backoff, topics
 
@@ -31,6 +31,7 @@ class Link:
         self._polling = None
         self._has_work = asyncio.Event()
         self._wait = backoff.for_connections()
+        self._again = asyncio.Event()
         self._pending = 0
 
     async def run(self):
@@ -42,7 +43,7 @@ class Link:
                 self._board.log.warning("link: %s" % error)
             self._client.close()
             self._down()
-            await asyncio.sleep(self._wait.next_ms(self._board.random()) / 1000)
+            await net.pause(self._again, self._wait.next_ms(self._board.random()))
 
     def say(self, leaf, document):
         if not self.is_up or leaf not in SAYING or len(self._waiting) >= MAX_WAITING:
@@ -50,6 +51,15 @@ class Link:
         self._waiting.append((leaf, document))
         self._interrupt()
         return True
+
+    def drop(self):
+        """The network is about to be another one: end the connection now, and begin again without a wait."""
+        self._wait.succeeded()
+        self._again.set()
+        self._down()
+        if self._polling is not None:
+            self._has_work.set()
+            self._polling.cancel()
 
     async def deliver(self, event):
         if not self.is_up:
@@ -63,7 +73,7 @@ class Link:
 
     async def _session(self):
         await self._register()
-        while self._board.hardware.wifi.is_up():
+        while self.is_up and self._board.hardware.wifi.is_up():
             while self._waiting:
                 await self._say_first()
             await self._listen()

@@ -8,7 +8,7 @@ It calls the board's `hello()`, `on_up()`, `on_desired(document)`, `on_command(d
 import asyncio
 import errno
 
-from panal.board import mqtt
+from panal.board import mqtt, net
 from panal.board.net import Dropped
 from panal.protocol import backoff, codec, topics
 from panal.protocol.errors import PanalError
@@ -32,6 +32,7 @@ class Link:
         self._wake = asyncio.Event()
         self._accepting = {}  # uid -> [Event, document or None]
         self._wait = backoff.for_connections()
+        self._again = asyncio.Event()
 
     async def run(self):
         while True:
@@ -41,13 +42,22 @@ class Link:
             except OSError as error:
                 self._board.log.warning("link: %s" % error)
             self._down()
-            await asyncio.sleep(self._wait.next_ms(self._board.random()) / 1000)
+            await net.pause(self._again, self._wait.next_ms(self._board.random()))
 
     def say(self, leaf, document):
         if not self.is_up or self._client.state != mqtt.CONNECTED or self._client.unacknowledged() >= MAX_WAITING:
             return False
         self._publish(leaf, document)
         return True
+
+    def drop(self):
+        """The network is about to be another one: end the connection now, and begin again without a wait."""
+        self._wait.succeeded()
+        self._again.set()
+        if self._client is not None:
+            self._client.connection_lost()
+            self._wake.set()
+        self._down()
 
     async def deliver(self, event):
         uid = event["uid"]

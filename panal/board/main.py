@@ -14,7 +14,7 @@ FLASH = "/flash"
 def run():
     from panal.board import config
 
-    values = config.load("/config.json", machine.unique_id())
+    values = config.load("/config.json", machine.unique_id(), esp32.secret)
     del config
     forget("panal.board.config")
     hardware = esp32.Hardware(values)

@@ -5,7 +5,8 @@ import sys
 
 def forget(module):
     """Free the memory of a module that will be imported again when it is needed again, if ever."""
-    if sys.implementation.name == "micropython":
-        package, name = module.rsplit(".", 1)
-        if sys.modules.pop(module, None) is not None:
+    if sys.implementation.name == "micropython" and module in sys.modules:
+        package, _, name = module.rpartition(".")
+        del sys.modules[module]
+        if package in sys.modules and hasattr(sys.modules[package], name):
             delattr(sys.modules[package], name)

@@ -39,6 +39,15 @@ class Stream:
             socket.close()  # MicroPython's close() does nothing, and its wait_closed() must be awaited
 
 
+async def pause(event, ms):
+    """Wait so long, or until the event, which is cleared."""
+    try:
+        await asyncio.wait_for(event.wait(), ms / 1000)
+    except asyncio.TimeoutError:  # noqa: UP041  a class of its own on MicroPython
+        pass
+    event.clear()
+
+
 async def connect(host, port, tls, server_name=None):
     """A Stream to the server. `tls` is a context of `pinned`, or None. Raises OSError for everything of the network."""
     try:

@@ -1,49 +1,62 @@
-"""Keeping the Wi-Fi: tries again every 10 s, and restarts the board after 2 min without."""
+"""What of the Wi-Fi is always in memory: somebody who looks whether all is well.
+
+Deciding is the machine's part (panal/cells/wifi/machine.py). It is woken when there is no network, when somebody holds
+the set-up button, or when the server orders another network, and leaves the memory when all is well again.
+"""
 
 import asyncio
+import gc
 
-RETRY_MS = 10000
-RESTART_MS = 120000
+from panal.board.memory import forget
+
 LOOK_S = 0.25
-
-CONNECT = "connect"
-RESTART = "restart"
+HOLD_MS = 5000
 
 
-class Keeper:
-    """What to do about a Wi-Fi that is down."""
+class Wifi:
+    def __init__(self, board):
+        self.board = board
+        self.order = None  # [Order, Event, answer] of a command under way
+        self.pressed_ms = None
+        self.is_open = False  # the access point
+        button = getattr(board.hardware, "SETUP_BUTTON", None)
+        self._button = board.hardware.parts[button] if button else None
+        board.device.commands["wifi.change"] = self._change
 
-    def __init__(self, now_ms):
-        self._down_since_ms = now_ms
-        self._tried_ms = None
+    async def run(self):
+        """For ever."""
+        while True:
+            await self.run_once()
+            while not self._is_needed():  # its first sleep also takes the place on the stack that kept run_once() alive
+                await asyncio.sleep(LOOK_S)
 
-    def receive_state(self, is_up, now_ms):
-        """CONNECT, RESTART or None, whenever somebody has looked."""
-        if is_up:
-            self._down_since_ms = self._tried_ms = None
-            return None
-        if self._down_since_ms is None:
-            self._down_since_ms = now_ms
-        if now_ms - self._down_since_ms >= RESTART_MS:
-            return RESTART
-        if self._tried_ms is None or now_ms - self._tried_ms >= RETRY_MS:
-            self._tried_ms = now_ms
-            return CONNECT
-        return None
+    async def run_once(self):
+        gc.collect()
+        from panal.cells.wifi import device
 
+        try:
+            await device.Driver(self).run()
+        finally:
+            for module in device.MODULES:
+                forget(module)
 
-async def keep(hardware, clock, log):
-    """For ever: looks, and does what the Keeper says."""
-    keeper, was_up = Keeper(clock.monotonic_ms()), False
-    while True:
-        is_up = hardware.wifi.is_up()
-        if is_up != was_up:
-            log.info("wifi up, " + hardware.wifi.ip() if is_up else "wifi down")
-            was_up = is_up
-        act = keeper.receive_state(is_up, clock.monotonic_ms())
-        if act == CONNECT:
-            hardware.wifi.connect()
-        elif act == RESTART:
-            log.error("no wifi for 2 min: restarting")
-            hardware.restart("no_wifi")
-        await asyncio.sleep(LOOK_S)
+    def look_at_button(self):
+        """Whether the set-up button is down; keeps since when."""
+        if self._button is None or not self._button.is_on():
+            self.pressed_ms = None
+            return False
+        if self.pressed_ms is None:
+            self.pressed_ms = self.now_ms()
+        return True
+
+    def now_ms(self):
+        return self.board.clock.monotonic_ms() * self.board.hardware.WIFI_PACE
+
+    def _is_needed(self):
+        is_held = self.look_at_button() and self.now_ms() - self.pressed_ms >= HOLD_MS
+        return is_held or self.order is not None or not self.board.hardware.wifi.is_up()
+
+    async def _change(self, args):
+        from panal.cells.wifi import device
+
+        return await device.change(self, args)

@@ -30,6 +30,9 @@ def run(
     plain_public: Plain = False,
     no_clock: Annotated[bool, typer.Option("--no-clock", help="Begin in the year 2000, as a real board does.")] = False,
     ntp: Annotated[str, typer.Option(help="Time server; none takes this machine's clock.")] = "",
+    fresh: Annotated[bool, typer.Option("--fresh", help="As from the factory: it knows no network.")] = False,
+    pace: Annotated[int, typer.Option(min=1, help="How much faster than life the times of Wi-Fi pass.")] = 1,
+    radio: Annotated[str, typer.Option(help="JSON list of networks in the air; else the one it knows.")] = "",
     tls_name: Annotated[str, typer.Option(help="The name in the server's certificate, where it is another.")] = "",
 ) -> None:
     """Run one device. Without --json type: press, tilt on, tilt off, wifi off, wifi on, battery 0.5."""
@@ -48,7 +51,8 @@ def run(
     }
     config |= {"plain_public": plain_public, "ntp": ntp, "tls_name": tls_name}
     runner.prepare(folder, config, ca)
-    options = [*(["--json"] if json else []), *(["--no-clock"] if no_clock else [])]
+    options = [*(["--json"] if json else []), *(["--no-clock"] if no_clock else []), *(["--fresh"] if fresh else [])]
+    options += [f"--pace={pace}", *([f"--radio={radio}"] if radio else [])]
     try:
         runner.run(folder, vm, *options)
     except runner.NotReady as error:

@@ -27,7 +27,7 @@ def cache_folder() -> Path:
 def build() -> Path:
     """A folder from which the VM runs the firmware and the simulation."""
     sources = [*board_sources(), *(PACKAGE / name for name in SIMULATION)]
-    folder = cache_folder() / "board" / _digest([*sources, *map(Path, (__file__, firmware.__file__, shrink.__file__))])
+    folder = cache_folder() / "board" / _digest([*sources, *_makers()])
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (folder.parent / "lock").open("w") as lock:
@@ -37,9 +37,16 @@ def build() -> Path:
     return folder
 
 
+def _makers() -> list[Path]:
+    """What else a build depends on."""
+    assets = [path for pattern in firmware.ASSETS for path in PACKAGE.glob(pattern) if path.is_file()]
+    return [*assets, *map(Path, (__file__, firmware.__file__, shrink.__file__))]
+
+
 def _build(sources: list[Path], folder: Path) -> None:
     draft = Path(tempfile.mkdtemp(dir=folder.parent))
     firmware.compile_all(sources, draft)
+    firmware.copy_assets(draft)
     draft.rename(folder)
     builds = sorted(
         (f for f in folder.parent.iterdir() if f.is_dir() and f.name != "tests"), key=lambda f: f.stat().st_mtime

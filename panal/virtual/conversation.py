@@ -25,7 +25,7 @@ from typing import Any
 from panal.board import config
 from panal.board.board import Board
 from panal.protocol import command, keys
-from panal.virtual import hardware
+from panal.virtual import device, hardware
 
 PATIENCE_S = 20
 """How long, in the conversation's own time, a line of the board is waited for."""
@@ -208,6 +208,7 @@ class Talk:
             return
         values = config.parse({**self.config, "ntp": ""}, b"123456")  # nothing here may wait for the world
         self.hardware = hardware.Hardware("wearable-1", DEVICE_ID, "pwron_reset", has_clock=False)
+        device.give_home(str(self.flash), TOKEN)
         self.hardware.rtc = Rtc()
         self.hardware.connect = self._connect
         self.hardware.parts["led"].seen = self.leds.append

@@ -1,19 +1,24 @@
 """One virtual device: the firmware on simulated hardware, in the MicroPython VM or on CPython.
 
-    micropython -m panal.virtual.device FOLDER [--json] [--no-clock]
+    micropython -m panal.virtual.device FOLDER [--json] [--no-clock] [--fresh] [--pace=N] [--ports=N,N] [--radio=JSON]
 
 FOLDER is its flash with config.json in it. Standard input, one JSON object a line:
     {"do":"press","part":"button","ms":100} · {"do":"wifi","on":false} · {"do":"battery","value":0.5} ·
-    {"do":"tilt","on":true}
+    {"do":"tilt","on":true} · {"do":"radio","networks":[{"ssid","password","rssi","dhcp","internet","hidden"}]}
 Standard output, one JSON object a line:
     {"led":"steady|blink_500|blink_200|blink_100"} · {"link":"up|down"} · {"queue":n} · {"log":{"level","message"}} ·
+    {"portal":"http://127.0.0.1:PORT/"|null} · {"dns":PORT|null} · {"wifi":{"ssid_hash":"8 digits"}|null} ·
     {"heap":{"live_bytes":n}}, which is what is alive after a collection, and only in the VM.
+A board knows its home network from the start, and --fresh none, as one from the factory. --pace: how much faster than
+life the times of Wi-Fi pass; --ports: loopback ports of its portal, HTTP and DNS; --radio: what is in the air at first.
 With --json the end of the input is the end of the device, so that it never outlives who started it. Without it, the
 words `press`, `tilt on`, `wifi off`, `battery 0.5` do the same, and what happens is told in plain lines.
 """
 
 import asyncio
+import binascii
 import gc
+import hashlib
 import json
 import sys
 
@@ -21,7 +26,7 @@ from panal.board import net
 from panal.board.board import Board
 from panal.board.memory import forget
 from panal.virtual import reboot
-from panal.virtual.hardware import Hardware
+from panal.virtual.hardware import HOME, Hardware
 
 LOOK_S = 0.1
 HEAP_LOOKS = 300  # how many looks lie between two words about the heap
@@ -85,6 +90,8 @@ class Bench:
             parts["battery"].value = said["value"]
         elif do == "wifi":
             self.hardware.wifi.switch(said["on"])
+        elif do == "radio":
+            self.hardware.wifi.networks = [network for network in said["networks"] if network["ssid"]]
         else:
             raise ValueError
 
@@ -99,11 +106,23 @@ class Bench:
                 parts["led"].seen = lambda pattern: self.tell("led", pattern)
                 parts["led"].look()
             self.tell("link", "up" if board.link.is_up else "down")
+            self._look_at_wifi(board)
             if IS_VM and looks % HEAP_LOOKS == FIRST_HEAP_LOOK:
                 gc.collect()
                 self.tell("heap", {"live_bytes": gc.mem_alloc()})
             looks += 1
             await asyncio.sleep(LOOK_S)
+
+    def _look_at_wifi(self, board):
+        ssid, is_open = self.hardware.wifi.ssid(), board.wifi.is_open
+        self.tell("wifi", None if ssid is None else {"ssid_hash": _hash(ssid)})
+        if is_open or "portal" in self._last:
+            self.tell("portal", self.hardware.PORTAL[3] if is_open else None)
+            self.tell("dns", self.hardware.PORTAL[2] if is_open else None)
+
+
+def _hash(ssid):
+    return binascii.hexlify(hashlib.sha256(ssid.encode()).digest()[:4]).decode()
 
 
 def _words(words):
@@ -124,10 +143,20 @@ async def _standard_input():
     return reader
 
 
-async def power_on(folder, bench, reset_cause, has_clock):
+async def power_on(folder, bench, arguments):
     """The board from its start to its restart, which is True, or to the end of the bench."""
     values = _config(folder)
-    hardware = bench.hardware = Hardware(values["model"], values["device_id"], reset_cause, has_clock)
+    hardware = bench.hardware = Hardware(
+        values["model"],
+        values["device_id"],
+        "soft_reset" if RESTARTED in arguments else "pwron_reset",
+        "--no-clock" not in arguments,
+        json.loads(_option(arguments, "radio") or "null") or HOME,
+        int(_option(arguments, "pace") or "1"),
+        [int(port) for port in (_option(arguments, "ports") or "").split(",") if port],
+    )
+    if "--fresh" not in arguments:
+        give_home(folder, values["token"])
     board = Board(hardware, values, folder, bench.echo)
     tasks = [bench.hear(), board.run(), bench.look(board), _end(bench.ended, hardware.restarted)]
     tasks = [asyncio.create_task(task) for task in tasks]
@@ -137,11 +166,31 @@ async def power_on(folder, bench, reset_cause, has_clock):
     return not bench.ended.is_set()
 
 
+def _option(arguments, name):
+    """The text of --name=text, or None."""
+    for argument in arguments:
+        if argument.startswith("--%s=" % name):
+            return argument.partition("=")[2]
+    return None
+
+
+def give_home(folder, token):
+    """A board that was never set up finds itself set up, for its home network."""
+    from panal.board import networks
+    from panal.board.storage import Storage
+
+    flash = Storage(folder)
+    if flash.read(networks.FILE) is None:
+        networks.save(flash, token, [(home["ssid"], home["password"]) for home in HOME], 0)
+    forget("panal.board.networks")
+    forget("panal.protocol.envelope")
+
+
 def _config(folder):
     from panal.board import config
 
     try:
-        return config.load(folder + "/config.json", MAC)
+        return config.load(folder + "/config.json", MAC, lambda name: "")
     except config.BadConfig as error:
         raise net.Refused(str(error))
     finally:
@@ -155,17 +204,20 @@ async def _end(ended, restarted):
 
 def main(arguments):
     folder = arguments[0]
-    cause = "soft_reset" if RESTARTED in arguments else "pwron_reset"
+    bench = Bench("--json" in arguments)
     try:
-        restarts = asyncio.run(power_on(folder, Bench("--json" in arguments), cause, "--no-clock" not in arguments))
+        restarts = asyncio.run(power_on(folder, bench, arguments))
     except net.Refused as error:
         print("panal virtual: %s" % error)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(0)
     if restarts:
-        vm = [argument[5:] for argument in arguments if argument.startswith("--vm=")]
-        reboot.reboot([argument for argument in arguments if argument != RESTARTED] + [RESTARTED], vm[0] if vm else "")
+        kept = [argument for argument in arguments if argument != RESTARTED and not argument.startswith("--radio=")]
+        air = "--radio=" + json.dumps(
+            bench.hardware.wifi.networks
+        )  # what is in the air does not restart with the board
+        reboot.reboot(kept + [RESTARTED, air], _option(arguments, "vm") or "")
 
 
 if __name__ == "__main__":

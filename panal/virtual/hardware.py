@@ -13,6 +13,9 @@ from panal.board import net
 TICKS_PERIOD = 1 << 30
 BOUNCE_MS = (0, 2, 5)  # how a cheap contact closes: down, up, down
 LED_LOOK_MS = 1200
+JOIN_MS = 300
+RSSI = -58
+HOME = ({"ssid": "Panal", "password": "panal panal"},)  # the one that a virtual board knows unless told otherwise
 
 
 def ticks_ms():
@@ -27,15 +30,22 @@ class Edges:
 
     def __init__(self, pin):
         self._edges = []
+        self._is_down = False
 
     def press(self, ms):
         ticks = ticks_ms()
+        self._is_down = True
         for index, after in enumerate(BOUNCE_MS):
             self._edges.append((index % 2 == 0, (ticks + after) % TICKS_PERIOD))
         asyncio.create_task(self._release(ms))  # noqa: RUF006  the loop holds it
 
+    def is_on(self):
+        """Down now?"""
+        return self._is_down
+
     async def _release(self, ms):
         await asyncio.sleep(ms / 1000)
+        self._is_down = False
         self._edges.append((False, ticks_ms()))
 
     def edges(self):
@@ -114,29 +124,73 @@ class Rtc:
 
 
 class Wifi:
-    """A radio that can be switched off. Connections it had then vanish without a goodbye, as in the air."""
+    """A radio in an air full of simulated networks: {"ssid", "password", "rssi", "dhcp", "internet"}, all but the first
+    of them optional. It can be switched off. Connections it had then vanish without a goodbye, as in the air."""
 
-    def __init__(self):
+    def __init__(self, networks=HOME):
+        self.networks = networks
         self.is_on = True
-        self.signal_dbm = -58
-        self._is_associated = False
+        self.access_point = None  # its name, while it is open
+        self._joined = None  # (ssid, password, ticks)
         self._lost = []
 
-    def connect(self):
-        self._is_associated = self.is_on
+    def join(self, ssid, password):
+        self._joined = (ssid, password, ticks_ms())
+
+    def leave(self):
+        self._joined = None
+
+    def radio(self):
+        if self._joined is None or not self.is_on:
+            return "down"
+        if (ticks_ms() - self._joined[2]) % TICKS_PERIOD < JOIN_MS:
+            return "joining"
+        network = self._network()
+        if network is None:
+            return "not_found"
+        if network.get("password", "") != self._joined[1]:
+            return "wrong_password"
+        return "up" if network.get("dhcp", True) else "no_address"
 
     def is_up(self):
-        return self._is_associated and self.is_on
+        return self.radio() == "up"
+
+    def has_internet(self):
+        return self.is_up() and self._network().get("internet", True)
+
+    def ssid(self):
+        """Of the network it is on, or None."""
+        return self._joined[0] if self.is_up() else None
+
+    def _network(self):
+        for network in self.networks:
+            if network["ssid"] == self._joined[0]:
+                return network
+        return None
+
+    def scan(self):
+        return [
+            (network["ssid"], network.get("rssi", RSSI), bool(network.get("password")))
+            for network in self.networks
+            if self.is_on and not network.get("hidden")
+        ]
+
+    def open(self, ssid, password):
+        self.access_point = ssid
+
+    def close(self):
+        self.access_point = None
 
     def ip(self):
         return "127.0.0.1" if self.is_up() else "0.0.0.0"  # noqa: S104  what a board without an address shows
 
     def rssi(self):
-        return self.signal_dbm if self.is_up() else None
+        return self._network().get("rssi", RSSI) if self.is_up() else None
 
     def switch(self, is_on):
         self.is_on = is_on
-        self._is_associated = self._is_associated and is_on
+        if not is_on:
+            self._joined = None
         if is_on:
             for stream in self._lost:
                 stream.close()
@@ -159,12 +213,12 @@ class AirStream:
 
     async def read(self, n):
         data = await self._stream.read(n)
-        while not self._wifi.is_on:
+        while not self._wifi.has_internet():
             await asyncio.sleep(0.1)
         return data
 
     async def write(self, data):
-        if not self._wifi.is_up():
+        if not self._wifi.has_internet():
             raise OSError(errno.EHOSTUNREACH)
         await self._stream.write(data)
 
@@ -177,12 +231,17 @@ class Hardware:
     MODE = "virtual"
     TICKS_PERIOD = TICKS_PERIOD
 
-    def __init__(self, model, device_id, reset_cause, has_clock=True):
+    def __init__(self, model, device_id, reset_cause, has_clock=True, networks=HOME, pace=1, portal=None):
+        """`pace`: how much faster than life the times of Wi-Fi pass; `portal`: its loopback ports, (HTTP, DNS)."""
         description = __import__("panal.board.boards." + model.replace("-", "_"), None, None, ("parts",))
         self.CELLS = description.CELLS
         self.parts = description.parts(Drivers)
         self.rtc = Rtc(has_clock)
-        self.wifi = Wifi()
+        self.ACCESS_POINT = description.ACCESS_POINT if portal else ""
+        self.SETUP_BUTTON = description.SETUP_BUTTON
+        self.WIFI_PACE = pace
+        self.PORTAL = ("127.0.0.1", portal[0], portal[1], "http://127.0.0.1:%d/" % portal[0]) if portal else None
+        self.wifi = Wifi(networks)
         self.fed = 0
         self.restarted = asyncio.Event()
         self.restart_cause = None
@@ -191,6 +250,9 @@ class Hardware:
 
     def ticks_ms(self):
         return ticks_ms()
+
+    def secret(self, name):
+        return ""
 
     def battery(self):
         return self.parts["battery"].level() if "battery" in self.parts else None
@@ -209,12 +271,12 @@ class Hardware:
         self.fed += 1
 
     async def connect(self, host, port, tls, server_name):
-        if not self.wifi.is_up():
+        if not self.wifi.has_internet():
             raise OSError(errno.EHOSTUNREACH)
         return AirStream(self.wifi, await net.connect(host, port, tls, server_name))
 
     def open_udp(self, host, port):
-        if not self.wifi.is_up():
+        if not self.wifi.has_internet():
             raise OSError(errno.EHOSTUNREACH)
         from panal.board.udp import Udp
 

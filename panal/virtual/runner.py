@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -32,9 +33,20 @@ def prepare(folder: Path, config: dict[str, object], ca: Path | None) -> None:
     draft.rename(folder / "config.json")
 
 
+def free_port(kind: socket.SocketKind) -> int:
+    """A loopback port for TCP or UDP that nobody has at this moment."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def run(folder: Path, vm: str, *options: str) -> NoReturn:
     """Become the device. `vm`: micropython or cpython. Raises NotReady."""
-    arguments = [str(folder.resolve()), *options]
+    arguments = [
+        str(folder.resolve()),
+        f"--ports={free_port(socket.SOCK_STREAM)},{free_port(socket.SOCK_DGRAM)}",
+        *options,
+    ]
     if vm == "cpython":
         os.execv(sys.executable, [sys.executable, "-m", reboot.MODULE, *arguments])  # noqa: S606
     program = find_vm()

@@ -3,14 +3,16 @@
 Line numbers stay as they are, so a traceback from a board still points into the sources. Three things are done:
 what no other line of the firmware names is left out (much of the protocol is the server's half); names that begin with
 `_` and constants nobody else looks at become `_a`, `_b` …, the same ones in every file, because MicroPython keeps each
-distinct name once; and those constants that are whole numbers become `const()`, which mpy-cross puts into the code.
+distinct name once, and so do parameters that nobody gives by name; and those constants that are whole numbers become
+`const()`, which mpy-cross puts into the code.
 """
 
 import ast
+import builtins
 import io
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 Files = dict[str, str]
@@ -22,7 +24,8 @@ def shrink(files: Files) -> Files:
         files = fewer
     words = {path: set(_words(text)) for path, text in files.items()}
     elsewhere = {path: set().union(*(w for p, w in words.items() if p != path)) for path in files}
-    return {path: _shortened(text, elsewhere[path]) for path, text in files.items()}
+    said = _keywords(files.values())
+    return {path: _shortened(text, elsewhere[path], _parameters(text) - said) for path, text in files.items()}
 
 
 def _without_unused(files: Files) -> Files:
@@ -80,22 +83,59 @@ def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
     return tokenize.generate_tokens(io.StringIO(text).readline)
 
 
-def _shortened(text: str, elsewhere: set[str]) -> str:
+def _keywords(texts: Iterable[str]) -> set[str]:
+    """Names by which arguments are given somewhere."""
+    return {
+        node.arg for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.keyword) and node.arg
+    }
+
+
+def _parameters(text: str) -> set[str]:
+    """Names of parameters that are nothing else in this file: unlike those of locals, a board keeps them."""
+    nodes = list(ast.walk(ast.parse(text)))
+    found = {node.arg for node in nodes if isinstance(node, ast.arg) and len(node.arg) > 2} - {"self"}
+    others = {
+        alias.asname or alias.name for n in nodes if isinstance(n, ast.Import | ast.ImportFrom) for alias in n.names
+    }
+    others |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    for scope in nodes:
+        if isinstance(scope, ast.Module | ast.ClassDef):
+            targets = [node for node in scope.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+            others |= {node.id for t in targets for node in ast.walk(t) if isinstance(node, ast.Name)}
+    strings = " ".join(
+        token.string for token in _tokens(text) if token.type == tokenize.STRING and token.string[0] in "fF"
+    )
+    return {name for name in found - others - set(dir(builtins)) if name not in strings}
+
+
+def _shortened(text: str, elsewhere: set[str], parameters: set[str]) -> str:
     numbers = _number_lines(text)
     private = _constants(text) - elsewhere
-    counts = Counter(t.string for t in _tokens(text) if t.type == tokenize.NAME and _is_private(t.string, private))
+    places = [token for token in _free_names(text) if token.string in parameters]
+    places += [t for t in _tokens(text) if t.type == tokenize.NAME and _is_private(t.string, private)]
+    counts = Counter(token.string for token in places)
     short = {name: _short(index) for index, (name, _) in enumerate(counts.most_common())}
     lines = text.splitlines(keepends=True)
+    chosen = {token.start for token in places}
     for token in reversed(list(_tokens(text))):
         if token.type == tokenize.STRING and token.string[0] in "fF" and any(name in token.string for name in short):
             raise SyntaxError(f"a private name inside an f-string: {token.string}")
-        if token.type == tokenize.NAME and token.string in short:
+        if token.type == tokenize.NAME and token.start in chosen:
             (row, column), line = token.start, lines[token.start[0] - 1]
             lines[row - 1] = line[:column] + short[token.string] + line[column + len(token.string) :]
     for row, name in numbers.items():
         if name in private:
             lines[row] = _as_const(lines[row])
     return "".join(lines)
+
+
+def _free_names(text: str) -> Iterator[tokenize.TokenInfo]:
+    """Names that are no attribute's."""
+    before = ""
+    for token in _tokens(text):
+        if token.type == tokenize.NAME and before != ".":
+            yield token
+        before = token.string
 
 
 def _is_private(name: str, constants: set[str]) -> bool:

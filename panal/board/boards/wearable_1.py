@@ -1,6 +1,8 @@
 """The fall wearable, model wearable-1. Pins: docs/boards/wearable-1.md."""
 
 CELLS = ("care",)
+ACCESS_POINT = "RackON_"  # and the device id; the model has it too (panal/cells/devices/catalog.py)
+SETUP_BUTTON = "button"
 
 BUTTON = 25  # to ground, pull-up
 TILT = 26  # KY-017, to ground when tilted, pull-up

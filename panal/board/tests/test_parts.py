@@ -1,7 +1,7 @@
 import asyncio
 import unittest
 
-from panal.board import config, wifi
+from panal.board import config
 from panal.board.log import Log
 from panal.board.storage import Storage
 from panal.board.supervisor import Supervisor
@@ -36,23 +36,6 @@ class ConfigTest(unittest.TestCase):
         with self.assertRaises(config.BadConfig):
             self.parse(server="https://10.0.0.1")
         self.parse(server="https://10.0.0.1", ca="ca.pem")
-
-
-class KeeperTest(unittest.TestCase):
-    def test_it_tries_every_10_s_and_restarts_after_2_min(self):
-        keeper, acts = wifi.Keeper(0), []
-        for now in range(0, 121000, 500):
-            act = keeper.receive_state(False, now)
-            if act:
-                acts.append((now, act))
-        tries = [(now, "connect") for now in range(0, 120000, 10000)]
-        self.assertEqual(acts[: len(tries) + 1], tries + [(120000, "restart")])
-
-    def test_a_connection_begins_the_two_minutes_again(self):
-        keeper = wifi.Keeper(0)
-        keeper.receive_state(False, 119000)
-        self.assertEqual(keeper.receive_state(True, 119500), None)
-        self.assertEqual(keeper.receive_state(False, 120000), "connect")
 
 
 class Clock:

@@ -19,7 +19,8 @@ RESTART_S = 1  # enough for the answer to leave
 
 
 class Device:
-    """Cells add their own: `commands[name] = async function(args)`, which returns a small result or raises ValueError;
+    """Cells add their own: `commands[name] = async function(args)`, which returns a small result, or (status,
+    result, error code), or raises ValueError;
     `settings[name] = function(value)`, which obeys a desired value and returns what it made of it."""
 
     def __init__(self, board):
@@ -33,6 +34,7 @@ class Device:
         self.commands = {"ping": self._ping, "restart": self._restart}
         self.settings = {"heartbeat_s": self._set_heartbeat, "log_level": self._set_log_level}
         self._obeyed = {}
+        self._told = {}
 
     async def run(self):
         """Heartbeats, for ever: one at once on every connection, then one in every interval."""
@@ -110,7 +112,8 @@ class Device:
             if order.name not in self.commands:
                 inbox.answered(order.id, "rejected", None, "unknown_command", order.name)
             else:
-                inbox.answered(order.id, "done", await self.commands[order.name](order.args))
+                done = await self.commands[order.name](order.args)
+                inbox.answered(order.id, *(done if isinstance(done, tuple) else ("done", done)))
         except ValueError as error:
             inbox.answered(order.id, "rejected", None, "bad_args", str(error))
         except Exception as error:
@@ -136,6 +139,12 @@ class Device:
 
     # the twin
 
+    def tell(self, name, value):
+        """A part of the board says something of itself: now, and again on every connection."""
+        self._told[name] = value
+        self._twin.report({name: value})
+        self._say_reports()
+
     def _load_twin(self):
         try:
             version, state = json.loads(self._board.storage.read("twin") or "null")
@@ -150,6 +159,7 @@ class Device:
             "log_level": self._board.log.level,
         }
         state.update(self._obeyed)
+        state.update(self._told)
         return state
 
     def _say_reports(self):
