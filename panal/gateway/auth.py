@@ -1,7 +1,7 @@
 """Auth callout: the broker asks about every connection, we answer with what exactly this device may say and hear.
 
 The question is a JWT on `$SYS.REQ.USER.AUTH`, the answer a JWT signed by the callout's issuer (NATS, "Auth Callout").
-A device publishes on the topics below panal/<id>/up/ that the cells take and subscribes below panal/<id>/down/, with its
+A device publishes on those topics below panal/<id>/up/ that the cells take and subscribes below panal/<id>/down/, its
 id as user name and client id: a foreign client id would throw another device out. The topics are named one by one:
 the broker keeps a retained message of each, and with any name allowed one stolen board fills its store in seconds.
 """

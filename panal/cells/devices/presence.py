@@ -27,6 +27,10 @@ SILENT_AFTER = 2.5
 """Heartbeat intervals without a word after which a device that speaks HTTP is offline."""
 
 
+CLOCK_SET = timedelta(minutes=5)
+"""News overtake each other by seconds; what lies further ahead was written by a clock that was wrong."""
+
+
 class Link(NamedTuple):
     """A device's connection as it stands in its row."""
 
@@ -40,12 +44,17 @@ def after(link: Link, message: Presence) -> Link:
     """The link once the broker has said this of a session."""
     at = instant(message.at_ms)
     if message.online:
-        if message.session == link.session or (link.session_at and at < link.session_at):
+        if message.session == link.session or _is_newer(link.session_at, at):
             return link
         return Link(True, message.session, at, "mqtt")
     if message.session != link.session:
         return link
-    return Link(False, "", max(at, link.session_at or at), link.transport)
+    return Link(False, "", link.session_at if _is_newer(link.session_at, at) else at, link.transport)
+
+
+def _is_newer(session_at: datetime | None, at: datetime) -> bool:
+    """Whether what we know of a session is newer than `at`. Much newer it cannot be: the clock was set back since."""
+    return session_at is not None and at < session_at <= at + CLOCK_SET
 
 
 def record(batch: Iterable[Presence], known: dict[str, "Known"], now: datetime) -> None:
@@ -132,7 +141,7 @@ def reconcile(sessions: dict[str, str], seen_at: datetime, now: datetime) -> Non
 
 
 def _as_seen(id: str, link: Link, sessions: dict[str, str], seen_at: datetime) -> Link:
-    if link.session_at and link.session_at > seen_at:
+    if _is_newer(link.session_at, seen_at):
         return link
     if id not in sessions:
         return Link(False, "", seen_at, link.transport)

@@ -270,6 +270,17 @@ async def test_a_rotated_token_ends_the_connection_and_the_old_token(
     assert (await boards("A", new)).connected is True
 
 
+async def test_a_rotated_token_ends_the_connection_though_the_broker_s_clock_is_ahead(
+    store: MemoryStore, boards: Any, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = await boards("A", store.add("A"))
+    await until(lambda: gateway.is_connected("A"))
+    monkeypatch.setattr(gateway, "now_ms", lambda: 1_000_000_000_000)
+    store.add("A")
+    gateway.bus.publish_soon([DomainEvent("device.token_changed", "devices", 1, "A", {})])
+    await until(board.gone.is_set)
+
+
 async def test_the_broker_dies_and_comes_back_on_the_same_port(
     store: MemoryStore, boards: Any, gateway: Gateway
 ) -> None:

@@ -50,6 +50,20 @@ def test_a_late_welcome_of_an_old_session_changes_nothing():
     assert link.is_online is False
 
 
+def test_a_clock_that_is_set_back_by_an_hour_does_not_make_boards_offline():
+    hour = 3_600_000
+    link = presence.after(NEVER, said("s:1", True, NOW_MS + hour))
+    link = presence.after(link, said("s:1", False, NOW_MS))
+    link = presence.after(link, said("s:2", True, NOW_MS + 1000))
+    assert (link.is_online, link.session) == (True, "s:2")
+
+
+def test_a_clock_that_is_set_back_does_not_keep_a_lost_board_online(device):
+    commit(said("s:1", True, NOW_MS + 3_600_000))
+    api.reconcile({}, instant(NOW_MS))
+    assert not is_online(device)
+
+
 @pytest.mark.parametrize(
     "news",
     list(permutations([said("s:1", True, 1000), said("s:1", False, 1900), said("s:2", True, 2000)])),
