@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -83,6 +84,8 @@ class Refusals:
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
         """NUL is in no text that people write, and PostgreSQL refuses it in every query: so do we on both."""
+        if request.path.startswith("/api/"):  # has its own bounds, and answers in JSON
+            return None
         said = chain(request.GET.lists(), request.POST.lists() if request.method == "POST" else ())
         if "\0" in request.path or any("\0" in text for name, values in said for text in (name, *values)):
             return render(request, "400.html", status=400)
@@ -93,6 +96,8 @@ class Refusals:
             raise Http404 from None
         if isinstance(error, Forbidden):
             raise PermissionDenied from None
+        if isinstance(error, OperationalError | InterfaceError):
+            return render(request, "500.html", status=503)
         if isinstance(error, PanalError) and request.method == "POST":
             messages.error(request, sentence(error))
             return redirect(_back(request))

@@ -8,11 +8,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
@@ -125,7 +127,8 @@ class Program(HttpBearer):
         found = accounts.live_token(token, now)
         if found is None:
             return None
-        accounts.note_token_use(token=found, now=now)
+        with suppress(OperationalError):  # who only reads does not need a database that takes something in
+            accounts.note_token_use(token=found, now=now)
         request.user = found.user
         return accounts.program(found.user, found.prefix, _address(request))
 
@@ -255,6 +258,12 @@ def _too_big(request: HttpRequest, error: Exception) -> HttpResponse:
     return refusal(413, "too_large", "the body is too large")
 
 
+def _database_away(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Busy, full or away: nothing was written, and the same request may go again."""
+    logger.warning("%s %s: %s", request.method, request.path, error)
+    return _panal_error(request, errors.Unavailable("database", "the database is busy or away", retry_after_s=5))
+
+
 def _our_mistake(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.exception("%s %s failed", request.method, request.path)
     return refusal(500, "internal", "our own mistake; it is in the server's log")
@@ -268,6 +277,8 @@ HANDLERS: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
     HttpError: _http_error,
     Http404: _not_found,
     RequestDataTooBig: _too_big,
+    OperationalError: _database_away,
+    InterfaceError: _database_away,
     Exception: _our_mistake,
 }
 
