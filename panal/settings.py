@@ -114,6 +114,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     values = {_attribute(s.name): _value(s, environ) for s in TABLE}
     if (values["tls_cert"] is None) != (values["tls_key"] is None):
         raise SettingsError("PANAL_TLS_CERT and PANAL_TLS_KEY go together: give both or neither.")
+    if values["email_url"] and not values["public_url"] and values["allowed_hosts"] == "*":
+        # links in mail would lead to whatever host somebody claims who asks for mail to another person
+        raise SettingsError("PANAL_EMAIL_URL needs PANAL_PUBLIC_URL (or PANAL_ALLOWED_HOSTS) for the links in mail.")
     return Settings(values)
 
 
