@@ -23,7 +23,7 @@ from . import body as json_body
 from .cell import Answered, Call, EventKinds, Hub, Path
 from .errors import Headers, document_of, headers_of, status_of
 from .identity import Identities, holds
-from .limits import Failures, Rates, is_private
+from .limits import Failures, Rates, is_near, is_private
 from .store import Identity
 
 logger = logging.getLogger(__name__)
@@ -66,16 +66,20 @@ class Heads(NamedTuple):
     authorization: str
     content_type: str
     content_length: str
+    forwarded_for: str
 
 
 NAMES = {b"x-device-id": 0, b"x-device-key": 1, b"authorization": 2, b"content-type": 3, b"content-length": 4}
+FORWARDED_FOR = 5
+NAMES[b"x-forwarded-for"] = FORWARDED_FOR
 
 
 def heads_of(headers: Sequence[tuple[bytes, bytes]]) -> Heads:
-    found = ["", "", "", "", ""]
+    found = ["", "", "", "", "", ""]
     for name, value in headers:
         if (at := NAMES.get(name)) is not None:
-            found[at] = value.decode("latin-1")
+            text = value.decode("latin-1")
+            found[at] = f"{found[at]},{text}" if at == FORWARDED_FOR else text
     return Heads(*found)
 
 
@@ -218,7 +222,9 @@ class DeviceApi(BaseRoute):
         identity, fresh = identities.known(device_id)
         if not fresh:
             identity = await identities.get(device_id)
-        if holds(identity, token) or (identity and identity.keyless and not token and is_private(address)):
+        if holds(identity, token) or (
+            identity and identity.keyless and not token and is_near(address, heads.forwarded_for)
+        ):
             assert identity is not None
             return identity
         raise await self._no(address)

@@ -88,6 +88,15 @@ def is_private(address: str) -> bool:
     return _is_local(mapped or found)
 
 
+def is_near(address: str, forwarded_for: str) -> bool:
+    """Whether a request comes from a local network, and every proxy on its way says so too.
+
+    Behind a proxy that is not in PANAL_TRUSTED_PROXIES the whole internet has the proxy's own address. What is claimed
+    here can only take a right away.
+    """
+    return is_private(address) and all(is_private(hop.strip()) for hop in forwarded_for.split(",") if hop.strip())
+
+
 def _is_local(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return any(address.version == network.version and address in network for network in LOCAL)
 

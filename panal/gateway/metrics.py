@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from .limits import is_private
+from .limits import is_near
 
 if TYPE_CHECKING:
     from .gateway import Gateway
@@ -26,7 +26,8 @@ class Metrics(Collector):
 
     async def endpoint(self, request: Request) -> Response:
         """`GET /metrics`, for local networks only: it says how many devices there are."""
-        if not is_private(request.client.host if request.client else ""):
+        address = request.client.host if request.client else ""
+        if not is_near(address, ",".join(request.headers.getlist("x-forwarded-for"))):
             return Response("metrics are for local addresses only\n", status_code=403, media_type="text/plain")
         return Response(generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 

@@ -237,6 +237,17 @@ async def test_a_keyless_device_is_believed_on_private_addresses_only(gateway: G
     assert (await Http(gateway, "192.168.1.7").post(INGEST, an_event(), X_Device_Key="guess")).status == 401
 
 
+@pytest.mark.parametrize("hops", ["8.8.8.8", "192.168.1.9, 8.8.8.8", "8.8.8.8, 10.0.0.1", "nonsense"])
+async def test_a_proxy_that_we_do_not_know_makes_nobody_private(
+    gateway: Gateway, store: MemoryStore, hops: str
+) -> None:
+    store.add("A", keyless=True)
+    behind = Http(gateway, "172.18.0.2")
+    assert (await behind.post(INGEST, an_event(), X_Forwarded_For=hops)).status == 401
+    assert (await behind.get("/metrics", X_Forwarded_For=hops)).status == 403
+    assert (await behind.post(INGEST, an_event(), X_Forwarded_For="192.168.1.9")).status == 201
+
+
 async def test_a_device_reaches_only_its_own(store: MemoryStore, http: Http) -> None:
     command = a_command()
     store.commands["B"].append(command)
