@@ -2,6 +2,7 @@
 
 import tempfile
 from json import dumps as dump
+from json import loads
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,11 +53,20 @@ def run(
     config |= {"plain_public": plain_public, "ntp": ntp, "tls_name": tls_name}
     runner.prepare(folder, config, ca)
     options = [*(["--json"] if json else []), *(["--no-clock"] if no_clock else []), *(["--fresh"] if fresh else [])]
-    options += [f"--pace={pace}", *([f"--radio={radio}"] if radio else [])]
+    options += [f"--pace={pace}", *_in_the_air(radio)]
     try:
         runner.run(folder, vm, *options)
     except runner.NotReady as error:
         _check(False, str(error))
+
+
+def _in_the_air(radio: str) -> list[str]:
+    """An option for each network: the VM takes no argument of more than 255 letters."""
+    try:
+        networks = [{**network, "ssid": str(network["ssid"])} for network in (loads(radio) if radio else [])]
+    except (ValueError, KeyError, TypeError):
+        _check(False, '--radio is a JSON list of {"ssid", "password", "rssi", "dhcp", "internet", "hidden"}.')
+    return [f"--radio={dump(network)}" for network in networks]
 
 
 def _no_board(model: str) -> str:

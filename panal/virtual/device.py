@@ -10,7 +10,8 @@ Standard output, one JSON object a line:
     {"portal":"http://127.0.0.1:PORT/"|null} · {"dns":PORT|null} · {"wifi":{"ssid_hash":"8 digits"}|null} ·
     {"heap":{"live_bytes":n}}, which is what is alive after a collection, and only in the VM.
 A board knows its home network from the start, and --fresh none, as one from the factory. --pace: how much faster than
-life the times of Wi-Fi pass; --ports: loopback ports of its portal, HTTP and DNS; --radio: what is in the air at first.
+life the times of Wi-Fi pass; --ports: loopback ports of its portal, HTTP and DNS; --radio: one network
+that is in the air at first; one option for each, because an argument of the VM has at most 255 letters.
 With --json the end of the input is the end of the device, so that it never outlives who started it. Without it, the
 words `press`, `tilt on`, `wifi off`, `battery 0.5` do the same, and what happens is told in plain lines.
 """
@@ -151,7 +152,7 @@ async def power_on(folder, bench, arguments):
         values["device_id"],
         "soft_reset" if RESTARTED in arguments else "pwron_reset",
         "--no-clock" not in arguments,
-        json.loads(_option(arguments, "radio") or "null") or HOME,
+        [json.loads(argument[8:]) for argument in arguments if argument.startswith("--radio=")] or HOME,
         int(_option(arguments, "pace") or "1"),
         [int(port) for port in (_option(arguments, "ports") or "").split(",") if port],
     )
@@ -214,10 +215,9 @@ def main(arguments):
         sys.exit(0)
     if restarts:
         kept = [argument for argument in arguments if argument != RESTARTED and not argument.startswith("--radio=")]
-        air = "--radio=" + json.dumps(
-            bench.hardware.wifi.networks
-        )  # what is in the air does not restart with the board
-        reboot.reboot(kept + [RESTARTED, air], _option(arguments, "vm") or "")
+        # What is in the air does not restart with the board.
+        air = ["--radio=" + json.dumps(network) for network in bench.hardware.wifi.networks]
+        reboot.reboot(kept + [RESTARTED] + air, _option(arguments, "vm") or "")
 
 
 if __name__ == "__main__":
