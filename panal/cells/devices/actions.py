@@ -39,6 +39,7 @@ MOST_OPEN = 50
 """Open commands of one device: the board reads them one after the other."""
 MOST_ARGS_BYTES = 4096
 EXPIRED_AT_ONCE = 500
+UNSENT_AFTER = timedelta(seconds=4)
 
 
 class Minted(NamedTuple):
@@ -425,6 +426,18 @@ def _expire(command: Command, now: datetime) -> int:
     command.status = CommandStatus.EXPIRED
     publish_on_commit(_finished(command))
     return 1
+
+
+def announce_unsent(*, now: datetime) -> int:
+    """Say again that a command waits for a board that is connected: the server that queued it died before it sent it.
+
+    Once it went out it is not queued any more, and a board that hears a command twice does it once.
+    """
+    unsent = Command.objects.filter(status=CommandStatus.QUEUED, issued_at__lte=now - UNSENT_AFTER, expires_at__gt=now)
+    found = unsent.exclude(device__session="").order_by("issued_at").select_related("device")[:EXPIRED_AT_ONCE]
+    news = {c.device_id: _news(c.device, "command.queued", "commands", id=str(c.id)) for c in found}
+    publish_on_commit(*news.values())
+    return len(news)
 
 
 @transaction.atomic

@@ -26,8 +26,9 @@ from .recorder import heard_from, lock
 
 
 def expire(now: datetime) -> None:
-    """What time alone changes: commands past their deadline, HTTP devices that fell silent."""
+    """What time alone changes: commands past their deadline or not sent yet, HTTP devices that fell silent."""
     actions.expire_commands(now=now)
+    actions.announce_unsent(now=now)
     presence.expire(now)
 
 
