@@ -1,0 +1,87 @@
+"""A network changed from the panel, on the board's own firmware in the MicroPython VM: changed, or kept and why."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.end_to_end.boards import VirtualBoard
+from tests.end_to_end.test_emergency import CHROMIUM, EMAIL, OPTIONS, PASSWORD
+from tests.running import Panal
+
+NEW, SECRET = "Casa Nueva", "correcta 12345"
+HOME = {"ssid": "Panal", "password": "panal panal"}
+OUTCOMES = [
+    ({"password": SECRET}, "mqtt", ("changed", "")),
+    ({"password": SECRET}, "http", ("changed", "")),
+    ({"password": "another one 1"}, "mqtt", ("kept", "wrong_password")),
+    ({"password": SECRET, "internet": False}, "mqtt", ("kept", "no_server")),
+    ({"password": SECRET, "dhcp": False}, "http", ("kept", "no_address")),
+]
+
+
+@pytest.fixture(scope="module")
+def panal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panal]:
+    with Panal(tmp_path_factory.mktemp("panal")) as running:
+        running.user(EMAIL, password=PASSWORD)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, panal: Panal) -> Iterator[Page]:
+    with browser.new_context(locale="en-US") as context:
+        page = context.new_page()
+        page.goto(panal.url + "/accounts/login/")
+        page.fill("[name=login]", EMAIL)
+        page.fill("[name=password]", PASSWORD)
+        page.press("[name=password]", "Enter")
+        page.wait_for_url(panal.url + "/")
+        yield page
+
+
+def begin(page: Page, panal: Panal) -> str:
+    page.goto(panal.url + "/wifi/new/")
+    page.get_by_label("Network name").fill(NEW)
+    page.get_by_label("Password", exact=True).fill(SECRET)
+    page.locator("form.columns button.wide").click()
+    page.wait_for_url(re.compile(r"/wifi/[0-9a-f-]{36}/$"))
+    return page.url.rstrip("/").rsplit("/", 1)[1]
+
+
+def outcome(page: Page, panal: Panal, change: str, device_id: str) -> tuple[str, str]:
+    items = page.request.get(f"{panal.url}/api/v1/manage/wifi/changes/{change}/devices?limit=500").json()["items"]
+    return next((item["state"], item["reason"]) for item in items if item["device"] == device_id)
+
+
+@pytest.mark.parametrize(("there", "transport", "expected"), OUTCOMES)
+def test_the_board_ends_online_and_the_panel_knows_how(
+    panal: Panal, page: Page, tmp_path: Path, there: dict[str, object], transport: str, expected: tuple[str, str]
+) -> None:
+    [device] = panal.mint("wearable-1", 1, "--account", "Casa")
+    air = json.dumps([HOME, {"ssid": NEW, **there}])
+    options = ("--pace", "10", "--radio", air, "--transport", transport)
+    with VirtualBoard(panal, device, tmp_path / "flash", *options) as board:
+        board.wait_for(link="up")
+        change = begin(page, panal)
+        deadline = time.monotonic() + 40
+        while (found := outcome(page, panal, change, device["device_id"]))[0] in ("waiting", "trying"):
+            assert time.monotonic() < deadline, board.said[-20:]
+            page.wait_for_timeout(200)
+        assert found == expected, board.said[-20:]
+        board.wait_for(link="up")
+        for path in board.folder.rglob("*"):
+            assert not path.is_file() or (
+                SECRET.encode() not in (content := path.read_bytes()) and NEW.encode() not in content
+            )
