@@ -66,7 +66,7 @@ TABLE = (
         "PANAL_EMAIL_URL",
         str,
         "",
-        "smtp://user:password@host:port for mail; empty prints mail to the log.",
+        "smtp://user:password@host:port for mail, with PANAL_PUBLIC_URL; empty prints mail to the log.",
         secret=True,
     ),
     Setting("PANAL_EMAIL_FROM", str, "panal@localhost", "Sender of mail."),
