@@ -11,6 +11,7 @@ from panal.board.memory import forget
 
 LOOK_S = 0.25
 HOLD_MS = 5000
+SETUP_MS = 60000
 
 
 class Wifi:
@@ -21,6 +22,7 @@ class Wifi:
         self.is_open = False  # the access point
         button = getattr(board.hardware, "SETUP_BUTTON", None)
         self._button = board.hardware.parts[button] if button else None
+        self._until_ms = self.now_ms() + SETUP_MS * board.hardware.WIFI_PACE
         board.device.commands["wifi.change"] = self._change
 
     async def run(self):
@@ -41,13 +43,16 @@ class Wifi:
                 forget(module)
 
     def look_at_button(self):
-        """Whether the set-up button is down; keeps since when."""
+        """Whether the set-up button is held; keeps since when.
+
+        Only a press in the first minute after power-on counts: a wearable's only button is the one for emergencies,
+        and whoever clings to it must not end up without a network.
+        """
         if self._button is None or not self._button.is_on():
             self.pressed_ms = None
-            return False
-        if self.pressed_ms is None:
+        elif self.pressed_ms is None and self.now_ms() < self._until_ms:
             self.pressed_ms = self.now_ms()
-        return True
+        return self.pressed_ms is not None
 
     def now_ms(self):
         return self.board.clock.monotonic_ms() * self.board.hardware.WIFI_PACE

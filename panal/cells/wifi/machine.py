@@ -186,7 +186,7 @@ class Machine:
             self._succeed(now_ms)
         elif now_ms >= self._deadline_ms:
             self._fail(NO_SERVER, now_ms)
-        elif radio != UP and now_ms - self._tried_ms >= RETRY_MS:
+        elif radio != UP and (self._tried_ms is None or now_ms - self._tried_ms >= RETRY_MS):
             self._try(now_ms)
 
     def _succeed(self, now_ms):

@@ -36,7 +36,7 @@ class Air:
 
     def obey(self):
         for event in self.machine.events():
-            self.done.append((self.now_ms, *event))
+            self.done.append((self.now_ms,) + event)  # noqa: RUF005  the dialect has no (a, *b)
             verb = event[0]
             if verb == "join":
                 self.joined = (event[1], event[2])
@@ -205,6 +205,16 @@ class OrderTest(unittest.TestCase):
         air.let(6)
         self.assertEqual(air.flash, ([HOME, OTHER], 7, (7, "kept", "no_server", "Nueva")))
         self.assertEqual(air.joined, HOME)
+
+    def test_a_network_that_drops_while_the_server_is_looked_for_is_joined_again(self):
+        air = self.ordered(unserved=[NEW])
+        air.let(10)
+        air.wrong[NEW] = machine.DOWN
+        air.let(3)
+        del air.wrong[NEW]
+        air.unserved = []
+        air.let(20)
+        self.assertEqual(air.flash, ([NEW, HOME], 7, (7, "changed", "", "Nueva")))
 
     def test_if_the_old_one_is_gone_too_the_access_point_opens(self):
         air = self.ordered(good=[HOME], wrong={NEW: machine.NOT_FOUND})
