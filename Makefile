@@ -23,9 +23,9 @@ bench: ## measurements side by side with their peers, as ratios
 	@$(SETUP) developer-packages assets translations
 	@$(BIN)/python -m benchmarks
 
-pictures: ## the pictures of the documents, taken by walking the tour
+pictures: ## the pictures of the documents, taken by walking the tour and the walk
 	@$(SETUP) developer-packages assets translations programs micropython
-	@PICTURES=docs/images $(BIN)/pytest tests/end_to_end/test_tour.py
+	@PICTURES=docs/images $(BIN)/pytest tests/end_to_end/test_tour.py tests/end_to_end/test_walk.py
 
 format: ## write the code as `make check` wants it
 	@$(SETUP) developer-packages

@@ -17,11 +17,12 @@ from .start import Data, django_with
 
 PEOPLE = (("demo@panal.example", "owner"), ("cuidadora@panal.example", "caregiver"))
 HOUSEHOLD = "Casa Demo"
-# name, transport, sector: two boards that speak MQTT and one that speaks HTTP, as older boards do
+# name, transport, sector, fresh: two boards that speak MQTT, one that speaks HTTP as older boards do, one in its box
 WEARABLES = (
-    ("Colgante de Rosa", "mqtt", "Dormitorio"),
-    ("Pulsera de Tomás", "mqtt", "Salón"),
-    ("Equipo HTTP", "http", "Cocina"),
+    ("Colgante de Rosa", "mqtt", "Dormitorio", False),
+    ("Pulsera de Tomás", "mqtt", "Salón", False),
+    ("Equipo HTTP", "http", "Cocina", False),
+    ("Recién llegado", "mqtt", "Entrada", True),
 )
 
 
@@ -86,12 +87,12 @@ def _mint_wearables(account_id: int, actor: Any) -> list[dict[str, Any]]:
 
     boards = []
     minted = devices.mint_devices(model="wearable-1", count=len(WEARABLES), account_id=account_id, actor=actor)
-    for secret, (name, transport, place) in zip(minted, WEARABLES, strict=True):
+    for secret, (name, transport, place, fresh) in zip(minted, WEARABLES, strict=True):
         sector = devices.create_sector(account_id=account_id, name=place, actor=actor)
         device = Device.objects.get(pk=secret.device_id)
         devices.change_device(device=device, name=name, sector=sector, actor=actor)
         board = {"device_id": secret.device_id, "token": secret.token, "model": "wearable-1"}
-        boards.append(board | {"account_id": account_id, "transport": transport})
+        boards.append(board | {"account_id": account_id, "transport": transport, "fresh": fresh})
     return boards
 
 
@@ -117,7 +118,9 @@ def _welcome(settings: Settings, server: Any, password: str) -> None:
         "",
         f"1. Open {url}/bench/ and hold a wearable's emergency button.",
         "2. See it arrive on the overview, live. Cut its power or its Wi-Fi and press again: nothing is lost.",
-        f"3. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
+        "3. Set up the board that is fresh from its box (network Panal, password panal panal), then move",
+        f"   them all to another network at {url}/wifi/ (Fibra nueva, password fibra nueva).",
+        f"4. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
         "",
         f"Everything is kept in {os.path.relpath(settings.data)}. Ctrl-C ends the demo.",
     ]

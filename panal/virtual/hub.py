@@ -12,10 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from panal.virtual.hardware import HOME
+
 logger = logging.getLogger(__name__)
 
 LOG_LINES = 30
 LINE_BYTES = 64 * 1024
+AIR = (
+    *HOME,
+    {"ssid": "Fibra nueva", "password": "fibra nueva", "rssi": -62},
+    {"ssid": "Vecinos", "password": "de ellos"},
+)
+"""The networks that the bench's boards hear: the one they know, one to move to, and one that is not ours."""
 SAID = ("press", "wifi", "battery", "tilt")
 
 
@@ -27,6 +35,8 @@ class Board(NamedTuple):
     model: str
     account_id: int | None
     transport: str = "mqtt"
+    fresh: bool = False
+    """As it comes out of its box: it knows no network and opens its access point."""
     vm: str = "micropython"
 
 
@@ -84,7 +94,8 @@ class Child:
         return [
             *(sys.executable, "-m", "panal", "virtual", "run", "--json", "--model", b.model, "--id", b.device_id),
             *("--token", b.token, "--server", server_url, "--mqtt", mqtt, "--transport", b.transport),
-            *("--vm", b.vm, "--dir", str(self.folder)),
+            *("--vm", b.vm, "--dir", str(self.folder), "--radio", json.dumps(AIR)),
+            *(["--fresh"] if b.fresh else []),
         ]
 
     async def _live(self, command: list[str]) -> None:
@@ -112,7 +123,7 @@ class Child:
             return
         if "log" in said:
             self.lines = [*self.lines, said["log"]][-LOG_LINES:]
-        self.seen.update({name: said[name] for name in ("led", "link", "queue", "heap") if name in said})
+        self.seen.update({name: said[name] for name in ("led", "link", "queue", "heap", "portal") if name in said})
         self.changed(self.board)
 
     def do(self, message: dict[str, Any]) -> None:
@@ -156,5 +167,6 @@ class Child:
             "led": self.seen.get("led", "off") if self.power.is_set() else "off",
             "link": self.seen.get("link", "down") if self.power.is_set() else "down",
             "queue": self.seen.get("queue", 0),
+            "portal": self.seen.get("portal") or "",
             "log": self.lines,
         }

@@ -74,6 +74,13 @@ class VirtualBoard:
             found = self._news.wait_for(lambda: any(word in str(said.get("log")) for said in self.said), timeout_s)
         assert found, f"no {word!r} in the log; the board said {self.said[-20:]}"
 
+    def portal(self, timeout_s: float = 30) -> str:
+        """The address of its set-up page, once its access point is up."""
+        with self._news:
+            found = self._news.wait_for(lambda: self._last().get("portal"), timeout_s)
+        assert found, f"no access point; the board said {self.said[-20:]}"
+        return str(found)
+
     def _last(self) -> dict[str, Any]:
         last: dict[str, Any] = {}
         for said in self.said:
