@@ -9,13 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests import chromium
 from tests.running import Panal
 
-CHROMIUM = "/usr/bin/chromium"
-OPTIONS = (
-    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
-    " --disable-sync"
-)
 EMAIL, PASSWORD = "alice@panal.example", "una clave larga 1"
 NAMES = ("Pulsera de Carmen", "Pulsera de Antonio")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
@@ -71,7 +67,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
 def browser() -> Iterator[Browser]:
     """Ended with the module: there is room for one Playwright in a process, and other tests start theirs."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
+        browser = chromium.start(playwright)
         yield browser
         browser.close()
 

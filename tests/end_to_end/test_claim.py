@@ -13,10 +13,10 @@ import pytest
 import requests
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests import chromium
 from tests.end_to_end.boards import VirtualBoard
 from tests.running import Panal
 
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 PASSWORD = "una clave larga 1"
 ALICE, CHARLIE = "alice@panal.example", "charlie@panal.example"
 
@@ -59,7 +59,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 @pytest.fixture
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=OPTIONS)
+        browser = chromium.start(playwright)
         yield browser
         browser.close()
 

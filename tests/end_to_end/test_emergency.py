@@ -6,14 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests import chromium
 from tests.end_to_end.boards import VirtualBoard
 from tests.running import Panal
 
-CHROMIUM = "/usr/bin/chromium"
-OPTIONS = (
-    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
-    " --disable-sync"
-)
 EMAIL, PASSWORD = "alice@panal.example", "una clave larga 1"
 
 
@@ -27,7 +23,7 @@ def panal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panal]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
+        browser = chromium.start(playwright)
         yield browser
         browser.close()
 

@@ -11,8 +11,8 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests import chromium
 from tests.end_to_end.boards import VirtualBoard
-from tests.end_to_end.test_emergency import CHROMIUM, OPTIONS
 from tests.running import Panal
 
 SECRET = "correcta 12345"
@@ -42,7 +42,7 @@ def panal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panal]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
+        browser = chromium.start(playwright)
         yield browser
         browser.close()
 

@@ -12,13 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests import chromium
 from tests.running import Panal
 
-CHROMIUM = "/usr/bin/chromium"
-OPTIONS = (
-    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
-    " --disable-sync"
-)
 ROOT = Path(__file__).parents[2]
 PICTURES = Path(os.environ.get("PICTURES", ROOT / "screenshots"))
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
@@ -34,7 +30,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panal]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
+        browser = chromium.start(playwright)
         yield browser
         browser.close()
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests import chromium
 from tests.end_to_end.boards import VirtualBoard
-from tests.end_to_end.test_emergency import CHROMIUM, EMAIL, OPTIONS, PASSWORD
+from tests.end_to_end.test_emergency import EMAIL, PASSWORD
 from tests.running import Panal
 
 NEW, SECRET = "Casa Nueva", "correcta 12345"
@@ -34,7 +35,7 @@ def panal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panal]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
+        browser = chromium.start(playwright)
         yield browser
         browser.close()
 

@@ -18,10 +18,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from panal.protocol import command, envelope, keys
 from panal.virtual import fleet
+from tests import chromium
 from tests.running import Panal
 
-CHROMIUM = "/usr/bin/chromium"
-OPTIONS = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking"
 EMAIL, PASSWORD = "alice@panal.example", "una clave larga 1"
 SSID, WIFI_PASSWORD = "Red Nueva del Taller", "clave del taller 2026"
 ENGLISH = {"Accept-Language": "en"}
@@ -138,7 +137,7 @@ def panal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panal]:
 @pytest.fixture
 def page(panal: Panal) -> Iterator[Page]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
+        browser = chromium.start(playwright)
         page = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900}).new_page()
         page.goto(panal.url + "/accounts/login/")
         page.fill("[name=login]", EMAIL)

@@ -1,0 +1,17 @@
+"""Debian's Chromium as every browser test starts it: headless, an empty profile, nothing in the background."""
+
+from playwright.sync_api import Browser, Playwright
+
+PROGRAM = "/usr/bin/chromium"
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def start(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=PROGRAM, args=list(OPTIONS))
