@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from panal.cells.devices import recorder
 from panal.cells.devices.messages import Answer, Heartbeat, Hello, LogLine, Reported, Sent, Telemetry
 from panal.cells.devices.models import Command, TelemetryPoint, TelemetrySlot, Twin
 from panal.cells.devices.models import LogLine as LogLineRow
@@ -215,3 +216,13 @@ def test_retention_keeps_what_the_settings_say(device, settings):
     assert prune(now + 91 * day) == 1
     assert TelemetrySlot.objects.get().width_s == 3600
     assert prune(now + 1826 * day) == 1
+
+
+def test_a_burst_of_events_is_one_sign_of_life_a_second(device):
+    begin = instant(NOW_MS)
+    seen = []
+    for after_s in (0, 0.5, 2):
+        recorder.heard_from([device.pk], begin + timedelta(seconds=after_s))
+        device.refresh_from_db()
+        seen.append((device.last_seen_at - begin).total_seconds())
+    assert seen == [0, 0, 2]

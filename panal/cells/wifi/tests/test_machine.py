@@ -209,8 +209,10 @@ class OrderTest(unittest.TestCase):
     def test_a_network_that_drops_while_the_server_is_looked_for_is_joined_again(self):
         air = self.ordered(unserved=[NEW])
         air.let(10)
+        air.done = []
         air.wrong[NEW] = machine.DOWN
         air.let(3)
+        self.assertEqual(air.verbs(), ["join"])
         del air.wrong[NEW]
         air.unserved = []
         air.let(20)
