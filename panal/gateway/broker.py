@@ -258,7 +258,9 @@ def _die_with(server: int) -> None:
 
 
 async def _gone(process: subprocess.Popen[bytes]) -> None:
-    """Return when the process has ended."""
+    """Return when the process has ended; at once when somebody has waited for it already."""
+    if process.poll() is not None:
+        return
     if sys.platform != "linux":
         await asyncio.to_thread(process.wait)
         return

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -48,6 +49,21 @@ async def test_a_port_that_is_taken_is_said_in_a_sentence(tmp_path: Path) -> Non
             await Broker(tmp_path / "b", first.listen._replace(nats_port=-1)).start()
     finally:
         await first.stop()
+
+
+async def test_a_port_that_is_taken_while_it_was_away_is_tried_again(tmp_path: Path) -> None:
+    broker = Broker(tmp_path, ANY)
+    await broker.start()
+    try:
+        first = broker.process
+        assert first
+        first.kill()
+        first.wait()
+        with socket.create_server(("127.0.0.1", broker.listen.mqtt_port)):
+            await until(lambda: broker.process is not first and not broker.alive)
+        await until(lambda: broker.alive)
+    finally:
+        await broker.stop()
 
 
 async def test_mqtt_over_websocket_is_open_when_it_is_wanted(tmp_path: Path) -> None:
