@@ -29,6 +29,7 @@ class Link:
         self._tls = tls
         self._id = board.config["device_id"]
         self._client = None
+        self._failure = None  # of the connection's reading half
         self._wake = asyncio.Event()
         self._accepting = {}  # uid -> [Event, document or None]
         self._wait = backoff.for_connections()
@@ -80,6 +81,7 @@ class Link:
         stream = await self._board.connect(self._address, self._tls)
         self._client = mqtt.Client(self._id, self._id, self._board.config["token"])
         self._client.connect(self._now())
+        self._failure = None
         reading = asyncio.create_task(self._read(stream))
         try:
             while self._client.state != mqtt.CLOSED:
@@ -90,7 +92,7 @@ class Link:
         finally:
             reading.cancel()
             stream.close()
-        raise OSError(errno.ECONNRESET, self._client.reason)
+        raise self._failure or OSError(errno.ECONNRESET, self._client.reason)
 
     async def _read(self, stream):
         client = self._client
@@ -98,8 +100,8 @@ class Link:
             while data := await stream.read(READ_BYTES):
                 client.receive_data(data, self._now())
                 self._wake.set()
-        except OSError:
-            pass
+        except OSError as error:
+            self._failure = error
         client.connection_lost()
         self._wake.set()
 

@@ -6,6 +6,7 @@ A stream has `await read(n)` (up to n bytes, b"" at the end), `await write(data)
 import asyncio
 
 CONNECT_S = 20
+VERIFY_FAILED = -0x2700  # MBEDTLS_ERR_X509_CERT_VERIFY_FAILED, mbedtls/x509.h
 
 
 class Refused(Exception):
@@ -26,17 +27,31 @@ class Stream:
         self._writer = writer
 
     async def read(self, n):
-        return await self._reader.read(n)
+        try:
+            return await self._reader.read(n)
+        except (OSError, ValueError) as error:
+            raise _told(error)
 
     async def write(self, data):
-        self._writer.write(data)
-        await self._writer.drain()
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except (OSError, ValueError) as error:
+            raise _told(error)
 
     def close(self):
         self._writer.close()
         socket = getattr(self._writer, "s", None)
         if socket is not None:
             socket.close()  # MicroPython's close() does nothing, and its wait_closed() must be awaited
+
+
+def _told(error):
+    """The same failure as an OSError. mbedTLS shakes hands at the first read or write: a ValueError for whichever comes
+    first, when it does not trust the certificate, and a number for the other."""
+    if isinstance(error, ValueError) or error.errno == VERIFY_FAILED:
+        return OSError(5, "the server's certificate is not signed by our authority")
+    return error
 
 
 async def pause(event, ms):
@@ -55,8 +70,8 @@ async def connect(host, port, tls, server_name=None):
         reader, writer = await asyncio.wait_for(opening, CONNECT_S)
     except asyncio.TimeoutError:  # noqa: UP041  a class of its own on MicroPython
         raise OSError(110, "no connection")
-    except ValueError as error:  # what mbedTLS raises for a certificate that it does not trust
-        raise OSError(5, str(error))
+    except ValueError as error:
+        raise _told(error)
     return Stream(reader, writer)
 
 
