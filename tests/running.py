@@ -2,13 +2,15 @@
 
 import json
 import os
+import random
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
-import time
-from contextlib import closing
+import threading
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ class Panal:
             "PANAL_HOST": "127.0.0.1",
             **environment,
         }
-        self.ports = {"http": 0, "stream": 0, "mqtt": 0}
+        self.ports = {name: free_port() for name in ("http", "stream", "mqtt")}
         self.url = ""
         self.process: subprocess.Popen[str] | None = None
         self.log = self.folder / "server.log"
@@ -61,12 +63,14 @@ class Panal:
 
     def _wait_until_ready(self) -> dict[str, str]:
         assert self.process and self.process.stdout
-        deadline = time.monotonic() + START_S
-        for line in self.process.stdout:
-            if found := READY.search(line):
-                return found.groupdict()
-            if time.monotonic() > deadline:
-                break
+        patience = threading.Timer(START_S, self.process.kill)
+        patience.start()
+        try:
+            for line in self.process.stdout:
+                if found := READY.search(line):
+                    return found.groupdict()
+        finally:
+            patience.cancel()
         self.stop()
         raise RuntimeError(f"panal {self.command} did not start:\n{self.log.read_text()[-4000:]}")
 
@@ -117,6 +121,15 @@ class Panal:
 
     def user(self, email: str, role: str = "owner", account: str = "Casa", password: str = "una clave larga 1") -> None:
         self.run("user", "create", email, "--password", password, "--role", role, "--account", account)
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that Linux gives to clients: a server that is killed gets it again."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as trial, suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            return port
 
 
 def clean_environment() -> dict[str, str]:

@@ -2,7 +2,8 @@
 # `make test`: the whole suite on SQLite, then everything that touches the database on PostgreSQL.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-pytest=".venv/bin/pytest -rs --durations=10 --durations-min=5"
+# A run that hangs where no test can say so (threads at the end of a process) is a failure, not a wait for ever.
+pytest="timeout --kill-after=30 1500 .venv/bin/pytest -rs --durations=10 --durations-min=5"
 # Tracebacks without carets: Python 3.11 parses source to draw them, and two threads that parse at once break each other
 # ("AST constructor recursion depth mismatch", github.com/python/cpython/issues/106905).
 export PYTHONNODEBUGRANGES=1

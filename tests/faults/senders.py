@@ -64,6 +64,7 @@ class MqttSender:
         self.acknowledged: list[str] = []
         self.attempts = 0
         self._accepted = threading.Event()
+        self._stopped = False
         self._client = self._new_client()
 
     def _new_client(self) -> mqtt.Client:
@@ -83,12 +84,15 @@ class MqttSender:
             self._accepted.set()
 
     async def run(self) -> None:
-        await asyncio.to_thread(self._run)
+        try:
+            await asyncio.to_thread(self._run)
+        finally:
+            self._stopped = True  # a thread cannot be cancelled, and the end of the loop waits for it
 
     def _run(self) -> None:
         self._client.connect_async("127.0.0.1", self.port, keepalive=20)
         self._client.loop_start()
-        while self.waiting:
+        while self.waiting and not self._stopped:
             self._accepted.clear()
             self._send(self.waiting[0])
             self._accepted.wait(RETRY_S * 2)

@@ -24,13 +24,14 @@ UNLIMITED = {"PANAL_RATE_DEVICE_PER_MIN": "1000000", "PANAL_RATE_ADDRESS_PER_MIN
 async def test_every_acknowledged_event_is_stored_once_though_server_and_broker_are_killed(tmp_path: Path) -> None:
     with Panal(tmp_path / "data", **UNLIMITED) as panal:
         senders = _senders(panal)
-        work = [asyncio.create_task(sender.run()) for sender in senders]
-        for number in range(KILLS):
-            await _wait_for_progress(senders, number)
-            early = [uid for sender in senders for uid in sender.acknowledged]
-            await asyncio.to_thread(_kill_server if number % 2 == 0 else _kill_broker, panal)
-            assert set(early) <= set(_stored(panal))
-        await asyncio.gather(*work)
+        async with asyncio.TaskGroup() as group:
+            for sender in senders:
+                group.create_task(sender.run())
+            for number in range(KILLS):
+                await _wait_for_progress(senders, number)
+                early = [uid for sender in senders for uid in sender.acknowledged]
+                await asyncio.to_thread(_kill_server if number % 2 == 0 else _kill_broker, panal)
+                assert set(early) <= set(_stored(panal))
         stored = Counter(_stored(panal))
         acknowledged = [uid for sender in senders for uid in sender.acknowledged]
     assert len(acknowledged) == DEVICES * EVENTS_EACH
