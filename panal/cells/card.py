@@ -29,6 +29,8 @@ class Card(NamedTuple):
     """Kinds of event this cell takes from devices, as they stand on the wire."""
     event_recorder: str = ""
     """The ledger kind that takes those events."""
+    answers: tuple[tuple[str, str], ...] = ()
+    """(question, "module:function"): what its data plane may ask of the database by `store.ask(question, …)`."""
     on_time: str = ""
     """"module:function(now)": what time alone changes; called every few seconds."""
     urls: str = ""

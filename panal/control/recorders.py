@@ -1,8 +1,9 @@
-"""Which function writes which kind of message, and which are called as time goes by: read from the cells' cards."""
+"""Which function records a kind of message, answers a question, is called as time goes by: from the cells' cards."""
 
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from panal.cells import cards
 from panal.cells.card import Recorder, load
@@ -18,3 +19,9 @@ def recorders() -> dict[str, Recorder]:
 def on_time() -> list[Callable[[datetime], object]]:
     """What changes by time alone, bottom to top: a command expires before the change it is part of is silent."""
     return [load(card.on_time) for card in cards() if card.on_time]
+
+
+@lru_cache(maxsize=1)
+def answers() -> dict[str, Callable[..., Any]]:
+    """By question."""
+    return {question: load(reference) for card in cards() for question, reference in card.answers}

@@ -19,7 +19,7 @@ from panal.gateway.store import Desired, Entry, Identity, OpenCommand, Viewer
 from panal.protocol.errors import BadRequest, Unavailable
 
 from .instants import instant
-from .recorders import on_time, recorders
+from .recorders import answers, on_time, recorders
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +76,10 @@ class DjangoStore:
     @on_database
     def desired(self, device_id: str) -> Desired:
         return devices.desired(device_id)
+
+    @on_database
+    def ask(self, question: str, *arguments: Any) -> Any:
+        return answers()[question](*arguments)
 
     @on_database
     def viewer(self, cookie: str) -> Viewer | None:

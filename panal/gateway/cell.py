@@ -1,15 +1,22 @@
 """What a cell adds to the data plane, and what the data plane lends to a cell's handlers."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
+from prometheus_client.core import Metric
+from starlette.routing import BaseRoute
+
+from panal.settings import Settings
+
 from .store import DomainEvent, Identity, Store
+from .stream import Accept
 
 
 class Hub(Protocol):
     """The services that handlers use; `panal.gateway.gateway.Gateway` is the one that runs."""
 
+    settings: Settings
     store: Store
     heartbeat_s: int
 
@@ -102,8 +109,27 @@ class Reaction(NamedTuple):
     react: Callable[[Hub, DomainEvent], Awaitable[None]]
 
 
+class Service(Protocol):
+    """What a cell runs in the data plane beside its handlers; it lives as long as the server does."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def routes(self) -> Iterable[BaseRoute]:
+        """What it serves on the HTTP port, WebSockets included."""
+        ...
+
+    def streams(self) -> Mapping[str, Accept]:
+        """What it serves on the stream port, by path."""
+        ...
+
+    def metrics(self) -> Iterable[Metric]: ...
+
+
 class Handlers(NamedTuple):
     paths: tuple[Path, ...] = ()
     leaves: Mapping[str, Leaf] = {}
     events: EventKinds | None = None
     reactions: tuple[Reaction, ...] = ()
+    service: Callable[[Hub], Service] | None = None

@@ -26,7 +26,7 @@ from . import http
 from .auth import Callout
 from .broker import Access, Broker, external_access, listen_of
 from .bus import Bus, News, Outbox
-from .cell import EventKinds, Handlers, Hub, Leaf, Reaction
+from .cell import EventKinds, Handlers, Hub, Leaf, Reaction, Service
 from .identity import Identities
 from .ledger import Ledger
 from .limits import Failures, Rates
@@ -84,6 +84,7 @@ class Gateway:
         self.presences = Presences(self, settings.nats_account, store.reconcile)
         self.bridge = Bridge(self, self._leaves(), self._kinds())
         self._reactions = self._reactions_by_event()
+        self.services: list[Service] = [h.service(self.hub) for h in self._handlers if h.service]
         self._connection: Client | None = None
         self._system: Client | None = None
         self._threads = ThreadPoolExecutor(THREADS, "store")
@@ -131,6 +132,7 @@ class Gateway:
         try:
             self.access = await self._broker_access()
             await self._connect(self.access)
+            await self._start_services()
             await self.streams.start()
         except BaseException:
             await self.stop()
@@ -141,6 +143,8 @@ class Gateway:
         """In order: nothing new comes in, what was taken is committed, then the broker goes."""
         self.close_live()
         await self.streams.stop()
+        for service in self.services:
+            await service.stop()
         await end(self._tasks)
         await self.presences.stop()
         if self.callout:
@@ -155,6 +159,12 @@ class Gateway:
         if self.broker:
             await self.broker.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _start_services(self) -> None:
+        for service in self.services:
+            await service.start()
+            for path, accept in service.streams().items():
+                self.streams.serve(path, accept)
 
     def close_live(self) -> None:
         """End what would stay open: live pages and the long polls of boards."""
@@ -203,6 +213,7 @@ class Gateway:
             Route("/live", self.live.endpoint),
             Route("/api/health", Health(self).endpoint),
             Route("/metrics", Metrics(self).endpoint),
+            *(route for service in self.services for route in service.routes()),
         ]
 
     # the broker

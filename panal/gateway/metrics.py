@@ -37,6 +37,8 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._counters()
         yield from self._gauges()
+        for service in self._gateway.services:
+            yield from service.metrics()
 
     def _counters(self) -> Iterator[Metric]:
         g = self._gateway

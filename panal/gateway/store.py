@@ -76,6 +76,10 @@ class Store(Protocol):
 
     def desired(self, device_id: str) -> Desired: ...
 
+    def ask(self, question: str, *arguments: Any) -> Any:
+        """What a cell's data plane asks of its own control plane; the answers are on its card."""
+        ...
+
     def viewer(self, cookie: str) -> Viewer | None:
         """Who holds this session cookie header; None when nobody is signed in with it."""
         ...

@@ -42,6 +42,7 @@ class MemoryStore:
         self.sessions: dict[str, str] = {}
         self.presences: list[Any] = []
         self.reconciled: list[tuple[str, dict[str, str], int]] = []
+        self.questions: dict[str, Callable[..., Any]] = {}
         self.viewers: dict[str, Viewer] = {}
         self.publish: Callable[[list[DomainEvent]], None] = lambda events: None
         self.before_commit: Callable[[Sequence[Entry]], None] = lambda entries: None
@@ -54,6 +55,9 @@ class MemoryStore:
     def identity(self, device_id: str) -> Identity | None:
         self.looked_up.append(device_id)
         return self.identities.get(device_id)
+
+    def ask(self, question: str, *arguments: Any) -> Any:
+        return self.questions[question](*arguments)
 
     def commit(self, entries: Sequence[Entry]) -> list[Any]:
         self.before_commit(entries)
