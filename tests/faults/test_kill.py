@@ -4,8 +4,9 @@ import asyncio
 import os
 import random
 import signal
-import sqlite3
+import uuid
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,7 @@ UNLIMITED = {"PANAL_RATE_DEVICE_PER_MIN": "1000000", "PANAL_RATE_ADDRESS_PER_MIN
 
 @pytest.mark.timeout(300)
 async def test_every_acknowledged_event_is_stored_once_though_server_and_broker_are_killed(tmp_path: Path) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(DEVICES + 4))  # or kills wait for MQTT senders
     with Panal(tmp_path / "data", **UNLIMITED) as panal:
         senders = _senders(panal)
         async with asyncio.TaskGroup() as group:
@@ -66,10 +68,4 @@ def _kill_broker(panal: Panal) -> None:
 
 
 def _stored(panal: Panal) -> list[str]:
-    with sqlite3.connect(panal.folder / "panal.sqlite3") as database:
-        return [str(_uuid(row[0])) for row in database.execute("SELECT uid FROM care_event")]
-
-
-def _uuid(text: str) -> str:
-    plain = text.replace("-", "")
-    return "-".join((plain[:8], plain[8:12], plain[12:16], plain[16:20], plain[20:]))
+    return [str(uuid.UUID(str(uid))) for (uid,) in panal.rows("SELECT uid FROM care_event")]
