@@ -1,0 +1,1 @@
+"""Cameras: frames from boards to people who look, kept and searched."""
