@@ -95,9 +95,11 @@ def _reordered(value: Any) -> Any:
     return [_reordered(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-class _Sha256:
+class _Hash:
+    _make: Any = None
+
     def __init__(self, data: bytes = b"") -> None:
-        self._hash: Any = hashlib.sha256(data)
+        self._hash: Any = self._make(data)
 
     def update(self, data: bytes) -> None:
         self._hash.update(data)
@@ -111,7 +113,8 @@ class _Sha256:
 
 def _hashlib() -> types.ModuleType:
     module = types.ModuleType("hashlib")
-    module.sha256 = _Sha256  # type: ignore[attr-defined]
+    for name in ("sha1", "sha256"):
+        setattr(module, name, type(name, (_Hash,), {"_make": staticmethod(getattr(hashlib, name))}))
     return module
 
 
