@@ -26,6 +26,7 @@ FIRMWARE = (
     "__init__.py",
     "protocol/*.py",
     "board/*.py",
+    "board/drivers/*.py",
     "board/boards/*.py",
     "cells/*/machine.py",
     "cells/*/device.py",
