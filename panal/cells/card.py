@@ -31,6 +31,8 @@ class Card(NamedTuple):
     """The ledger kind that takes those events."""
     answers: tuple[tuple[str, str], ...] = ()
     """(question, "module:function"): what its data plane may ask of the database by `store.ask(question, …)`."""
+    own_commands: tuple[str, ...] = ()
+    """Commands that only this cell's own actions send: the general ways of sending a command refuse them."""
     on_time: str = ""
     """"module:function(now)": what time alone changes; called every few seconds."""
     urls: str = ""

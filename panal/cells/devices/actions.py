@@ -5,12 +5,14 @@ import secrets
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from panal.cells import cards
 from panal.cells.accounts.api import Actor, audit_entry, record_audit, record_audits
 from panal.control import vault
 from panal.control.events import publish_on_commit
@@ -361,6 +363,8 @@ def queue_command(
     """Ask a device to do something before a deadline. Raises BadRequest, Conflict("revoked", "too_many_commands")."""
     args = dict(args or {})
     check_command(name, args, deadline_s)
+    if name in own_commands():
+        raise BadRequest("own_command", f"{name} is sent by what it belongs to, with its own rules", "name")
     locked = Device.objects.select_for_update().get(pk=device.pk)
     if locked.state == State.REVOKED:
         raise Conflict("revoked", "a revoked device takes no commands")
@@ -380,6 +384,12 @@ def queue_command(
     _audit(actor, "command.queued", device, {}, {"command": str(command.id), "name": name, "args": args})
     publish_on_commit(_news(device, "command.queued", "commands", id=str(command.id)))
     return command
+
+
+@cache
+def own_commands() -> frozenset[str]:
+    """Commands with rules of their own, which no general way of sending a command goes around."""
+    return frozenset(name for card in cards() for name in card.own_commands)
 
 
 def check_command(name: str, args: Mapping[str, Any], deadline_s: int) -> None:
@@ -446,6 +456,18 @@ def set_desired(*, device: Device, patch: Mapping[str, Any], actor: Actor) -> Tw
 
     Raises BadRequest, Conflict("revoked").
     """
+    row, before = lay_desired(device=device, patch=patch)
+    if before is not None:
+        _audit(actor, "twin.desired_changed", device, before, dict(patch))
+    return row
+
+
+@transaction.atomic
+def lay_desired(*, device: Device, patch: Mapping[str, Any]) -> tuple[Twin, dict[str, Any] | None]:
+    """As `set_desired`, for cells that write the audit log in their own words: the twin, and what stood there before.
+
+    None: nothing changed. Raises BadRequest, Conflict("revoked").
+    """
     codec.check(dict(patch))
     if Device.objects.select_for_update().get(pk=device.pk).state == State.REVOKED:
         raise Conflict("revoked", "a revoked device has no desired state")
@@ -454,13 +476,12 @@ def set_desired(*, device: Device, patch: Mapping[str, Any], actor: Actor) -> Tw
     if len(codec.encode(merged)) > twin.MAX_BYTES:
         raise BadRequest("too_large", f"a desired state has at most {twin.MAX_BYTES} bytes", "desired")
     if merged == row.desired:
-        return row
+        return row, None
     before = {key: row.desired.get(key) for key in patch}
     row.desired, row.desired_version, row.desired_at = merged, row.desired_version + 1, timezone.now()
     row.save(update_fields=["desired", "desired_version", "desired_at"])
-    _audit(actor, "twin.desired_changed", device, before, dict(patch))
     publish_on_commit(_news(device, "twin.desired_changed", "twin", version=row.desired_version))
-    return row
+    return row, before
 
 
 def _audit(

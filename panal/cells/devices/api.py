@@ -3,12 +3,14 @@
 from datetime import datetime
 
 from . import actions, claims, presence, telemetry
+from .actions import lay_desired
 from .commands import blank_args, cancel_commands, locked, outcomes_of, queue_commands, reported_of
 from .models import OPEN
 from .queries import (
     chosen_for,
     desired,
     device_for,
+    device_of,
     devices_for,
     group_for,
     groups_for,
@@ -48,12 +50,14 @@ __all__ = [
     "chosen_for",
     "desired",
     "device_for",
+    "device_of",
     "devices_for",
     "expire",
     "group_for",
     "groups_for",
     "heard_from",
     "identity",
+    "lay_desired",
     "lock",
     "locked",
     "may_change",

@@ -383,6 +383,11 @@ def may_change(user: Any, device: Device, capability: str = EDIT) -> bool:
 # for the server itself
 
 
+def device_of(device_id: str) -> Device | None:
+    """For the server itself: the device with this id, unless it is revoked."""
+    return Device.objects.filter(id=device_id).exclude(state=State.REVOKED).first()
+
+
 def identity(device_id: str) -> Identity | None:
     fields = ("account_id", "model_code", "token_sha256", "keyless", "state")
     found = Device.objects.filter(id=device_id).values_list(*fields).first()
