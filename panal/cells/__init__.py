@@ -8,6 +8,7 @@ CELLS = (
     "accounts",
     "devices",
     "care",
+    "cameras",
     "wifi",
 )
 

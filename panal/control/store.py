@@ -4,20 +4,16 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
-from http.cookies import CookieError, SimpleCookie
-from importlib import import_module
 from typing import Any, ParamSpec, TypeVar
 
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.db import DataError, InterfaceError, OperationalError, connection, transaction
-from django.utils.crypto import constant_time_compare
 
 from panal.cells.accounts.api import account_ids_for
 from panal.cells.devices import api as devices
 from panal.gateway.store import Desired, Entry, Identity, OpenCommand, Viewer
 from panal.protocol.errors import BadRequest, Unavailable
 
+from .callers import person_of
 from .instants import instant
 from .recorders import answers, on_time, recorders
 
@@ -83,7 +79,7 @@ class DjangoStore:
 
     @on_database
     def viewer(self, cookie: str) -> Viewer | None:
-        user = _user_of(_session_key(cookie))
+        user = person_of(cookie)
         return Viewer(user.pk, account_ids_for(user)) if user is not None else None
 
     @on_database
@@ -160,22 +156,3 @@ def _alone(entry: Entry, now: datetime) -> Any:
     except Exception:  # our own mistake: the device may try again after we have mended it
         logger.exception("a %s could not be recorded", entry.kind)
         return Unavailable("internal", "our own mistake")
-
-
-def _session_key(cookie: str) -> str:
-    try:
-        morsel = SimpleCookie(cookie).get(settings.SESSION_COOKIE_NAME)
-    except CookieError:
-        return ""
-    return morsel.value if morsel else ""
-
-
-def _user_of(session_key: str) -> Any:
-    """Who is signed in with this session, by the same checks as django.contrib.auth.get_user."""
-    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key) if session_key else {}
-    if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
-        return None
-    user = get_user_model().objects.filter(pk=session[SESSION_KEY], is_active=True).first()
-    if user is None or not constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
-        return None
-    return user
