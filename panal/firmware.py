@@ -30,6 +30,9 @@ FIRMWARE = (
     "board/boards/*.py",
     "cells/*/machine.py",
     "cells/*/device.py",
+    "cells/access/rules.py",
+    "cells/access/roster.py",
+    "cells/access/journal.py",
     "cells/wifi/messages.py",
 )
 ASSETS = ("board/assets/**/*",)

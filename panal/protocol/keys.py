@@ -8,7 +8,7 @@ MicroPython has no `hmac` module: this is RFC 2104 over its sha256.
 import binascii
 import hashlib
 
-LABELS = ("command", "wifi-encrypt", "wifi-mac", "storage")
+LABELS = ("command", "wifi-encrypt", "wifi-mac", "storage", "access", "access-encrypt", "access-mac")
 BLOCK_BYTES = 64  # of SHA-256, RFC 2104 section 2
 
 

@@ -27,6 +27,9 @@ FIRMWARE = (
     "panal.cells.*.messages",
     "panal.cells.*.machine",
     "panal.cells.*.device",
+    "panal.cells.access.rules",
+    "panal.cells.access.roster",
+    "panal.cells.access.journal",
 )
 FORBIDDEN_NAMES = frozenset(
     "ConnectionError ConnectionResetError ConnectionRefusedError BrokenPipeError TimeoutError FileNotFoundError"
