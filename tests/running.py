@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import secrets
 import signal
 import socket
 import sqlite3
@@ -13,17 +14,27 @@ import threading
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
 
 READY = re.compile(r"ready at (?P<url>\S+) \(MQTT (?P<mqtt>\d+), streams (?P<stream>\d+)\)")
 START_S = 40
+TEST_POSTGRES = "TEST_POSTGRES_URL"  # set by panal/control/testing.py, and by nobody who has a database to lose
 
 
 class Panal:
-    """`with Panal(folder) as panal:` starts it; `kill()` is kill -9; `start()` takes up the same folder and ports."""
+    """`with Panal(folder) as panal:` starts it; `kill()` is kill -9; `start()` takes up the same folder and ports.
+
+    Its database is a SQLite in the folder or, when the tests run on PostgreSQL, one of its own on their server.
+    """
 
     def __init__(self, folder: Path, command: str = "serve", **environment: str) -> None:
         self.folder = Path(folder)
         self.command = command
+        self.postgres = "" if "DATABASE_URL" in environment else new_postgres()
+        if self.postgres:
+            environment["DATABASE_URL"] = self.postgres
         self.environment = {
             **clean_environment(),
             "PANAL_DATA": str(self.folder),
@@ -42,6 +53,8 @@ class Panal:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        if self.postgres:
+            drop_postgres(self.postgres)
 
     def start(self) -> None:
         options = [f"--{name}-port={port}" for name, port in self.ports.items()]
@@ -114,10 +127,16 @@ class Panal:
         return json.loads(self.run("device", "mint", "--model", model, "--count", str(count), "--json", *more))
 
     def count(self, table: str, device_id: str) -> int:
-        """Rows of a device in a table of this server's SQLite."""
-        with closing(sqlite3.connect(self.folder / "panal.sqlite3")) as database:
-            rows = database.execute(f"SELECT count(*) FROM {table} WHERE device_id = ?", (device_id,))
-            return int(rows.fetchone()[0])
+        """Rows of a device in a table of this server."""
+        return int(self.rows(f"SELECT count(*) FROM {table} WHERE device_id = %s", device_id)[0][0])
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """What a query with %s for its parameters finds in this server's database."""
+        if self.postgres:
+            with psycopg.connect(self.postgres) as postgres:
+                return postgres.execute(query.encode(), parameters or None).fetchall()
+        with closing(sqlite3.connect(self.folder / "panal.sqlite3")) as sqlite:
+            return sqlite.execute(query.replace("%s", "?"), parameters).fetchall()
 
     def user(self, email: str, role: str = "owner", account: str = "Casa", password: str = "una clave larga 1") -> None:
         self.run("user", "create", email, "--password", password, "--role", role, "--account", account)
@@ -130,6 +149,22 @@ def free_port() -> int:
         with socket.socket() as trial, suppress(OSError):
             trial.bind(("127.0.0.1", port))
             return port
+
+
+def new_postgres() -> str:
+    """A new database on the server that panal/control/testing.py started; "" when the tests run on SQLite."""
+    server = os.environ.get(TEST_POSTGRES, "")
+    if not server:
+        return ""
+    name = "panal_" + secrets.token_hex(6)
+    with psycopg.connect(server, autocommit=True) as postgres:
+        postgres.execute(f"CREATE DATABASE {name}".encode())
+    return urlsplit(server)._replace(path="/" + name).geturl()
+
+
+def drop_postgres(url: str) -> None:
+    with psycopg.connect(os.environ[TEST_POSTGRES], autocommit=True) as postgres:
+        postgres.execute(f"DROP DATABASE {urlsplit(url).path[1:]} WITH (FORCE)".encode())
 
 
 def clean_environment() -> dict[str, str]:

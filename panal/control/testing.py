@@ -35,4 +35,4 @@ if DATABASE not in ("", "sqlite", "postgres"):
     raise SystemExit(f"PANAL_TEST_DB={DATABASE}: sqlite or postgres.")
 os.environ["PANAL_DATA"] = _folder()
 if DATABASE == "postgres":
-    os.environ["DATABASE_URL"] = _postgres()
+    os.environ["DATABASE_URL"] = os.environ["TEST_POSTGRES_URL"] = _postgres()

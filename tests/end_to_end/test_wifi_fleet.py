@@ -4,12 +4,10 @@ import asyncio
 import json
 import random
 import re
-import sqlite3
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -186,10 +184,15 @@ def outcomes_on_pages(page: Page, panal: Panal, change: str) -> dict[str, str]:
     return found
 
 
+TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+
+
 def everything_written(panal: Panal) -> Iterator[tuple[Path, bytes]]:
     for path in panal.folder.rglob("*"):
         if path.is_file():
             yield path, path.read_bytes()
+    for (table,) in panal.rows(TABLES) if panal.postgres else ():
+        yield Path(table), str(panal.rows(f"SELECT t::text FROM {table} t")).encode()
 
 
 WORDS = {"changed": "Changed", "kept": "Kept the old network", "cancelled": "Cancelled"}
@@ -254,6 +257,5 @@ def assert_nothing_is_written(panal: Panal) -> None:
     for path, data in everything_written(panal):
         assert SSID.encode() not in data, path
         assert WIFI_PASSWORD.encode() not in data, path
-    with closing(sqlite3.connect(panal.folder / "panal.sqlite3")) as database:
-        sealed = "SELECT count(*) FROM devices_command WHERE name = 'wifi.change' AND args LIKE '%envelope%'"
-        assert database.execute(sealed).fetchone() == (0,)
+    sealed = "SELECT count(*) FROM devices_command WHERE name = 'wifi.change' AND CAST(args AS TEXT) LIKE %s"
+    assert panal.rows(sealed, "%envelope%") == [(0,)]
