@@ -59,6 +59,11 @@ class Camera(models.Model):
     health = models.JSONField(default=dict)
     health_at = models.DateTimeField(null=True)
     ip = models.CharField(max_length=64, blank=True)
+    image_count = models.PositiveIntegerField(default=0)
+    image_bytes = models.BigIntegerField(default=0)
+    """Of images that retention may take: of those that are not protected."""
+    clip_count = models.PositiveIntegerField(default=0)
+    clip_bytes = models.BigIntegerField(default=0)
     storage_error = models.CharField(max_length=16, blank=True)
     """Why nothing can be stored now: full, or another reason of the file system's."""
     storage_error_at = models.DateTimeField(null=True)

@@ -2,24 +2,12 @@
 
 from typing import Any, NamedTuple
 
+from . import messages
+
 GIB = 1024**3
 
 RECORD = ("off", "always", "motion")
-CONTROLS = {
-    "resolution": (0, 12),
-    "quality": (5, 63),
-    "fps": (1, 30),
-    "mode": (0, 1),
-    "brightness": (-2, 2),
-    "contrast": (-2, 2),
-    "saturation": (-2, 2),
-    "exposure": (0, 1),
-    "gain": (0, 1),
-    "whitebalance": (0, 1),
-    "hmirror": (0, 1),
-    "vflip": (0, 1),
-    "flash": (0, 255),
-}
+CONTROLS = {name: bounds for name, bounds in messages.COMMANDS.items() if bounds is not None and name != "idle"}
 """Commands whose newest value is a setting, least and most of each."""
 ACTIONS = ("stats", "reboot")
 """Commands without a value."""
