@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import nullcontext, suppress
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from a2wsgi import WSGIMiddleware
@@ -65,8 +65,8 @@ class Server:
         return uvicorn.Config(
             self.application(),
             loop="none",
-            http="httptools",
-            ws="none",
+            http=self.gateway.http_protocol(),
+            ws=cast(Any, self.gateway.streams.upgraded),
             lifespan="off",
             log_config=None,
             access_log=False,

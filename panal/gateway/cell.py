@@ -9,6 +9,10 @@ from starlette.routing import BaseRoute
 
 from panal.settings import Settings
 
+from .bus import Bus
+from .identity import Identities
+from .limits import Failures
+from .replicas import Replicas
 from .store import DomainEvent, Identity, Store
 from .stream import Accept
 
@@ -19,6 +23,11 @@ class Hub(Protocol):
     settings: Settings
     store: Store
     heartbeat_s: int
+    plain_public: bool
+    identities: Identities
+    failures: Failures
+    bus: Bus
+    replicas: Replicas
 
     def now_ms(self) -> int: ...
 
@@ -36,6 +45,10 @@ class Hub(Protocol):
 
     def send(self, device_id: str, leaf: str, document: Any) -> None:
         """Say something to a board on MQTT `panal/<id>/down/<leaf>`."""
+        ...
+
+    def say(self, topic: str, document: Any) -> None:
+        """Say something on an MQTT topic of the older kind (`OldTopics.says`)."""
         ...
 
     def is_connected(self, device_id: str) -> bool:
@@ -69,6 +82,15 @@ Answered = tuple[int, Any]
 HttpHandler = Callable[[Hub, Call], Awaitable[Answered]]
 
 
+class Stores(NamedTuple):
+    """For a handler that does nothing but commit one message and answer: it can then do without a task (quick.py)."""
+
+    message: Callable[[Call], tuple[str, Any]]
+    """Ledger kind and message. Raises the PanalError that refuses it."""
+    answer: Callable[[Any], Answered]
+    """What the caller is told, from what the recorder answered."""
+
+
 class Path(NamedTuple):
     """An HTTP path below /api/v1/ and /api/; one `{id}` may stand in it."""
 
@@ -80,10 +102,15 @@ class Path(NamedTuple):
     max_bytes: int = 65536
     bare: bool = False
     """The path stands at the root, without /api/."""
+    stores: Stores | None = None
+    """The same as `handler`, where that only commits an urgent message."""
 
 
 class Leaf(NamedTuple):
-    """An MQTT leaf below panal/<id>/up/. `parse(body, device_id, now_ms)` gives the ledger its message."""
+    """An MQTT leaf below panal/<id>/up/. `parse(body, device_id, now_ms)` gives the ledger its message.
+
+    `kind` "": nothing is committed, `then` is called at once.
+    """
 
     parse: Callable[[Any, str, int], Any]
     kind: str
@@ -102,6 +129,19 @@ class EventKinds(NamedTuple):
     parse_mqtt: Callable[[Any, str, int], Any]
 
 
+class OldTopics(NamedTuple):
+    """Topics of boards in the field that give no user name: they belong to the one device that a setting names.
+
+    Open only while the setting is set, only to private addresses, and only these two.
+    """
+
+    setting: str
+    hears: str
+    says: str
+    take: Callable[[Hub, str, Any], Awaitable[None]]
+    """Called with the device's id and what was said, decoded and bounded."""
+
+
 class Reaction(NamedTuple):
     """What one replica does when something has happened."""
 
@@ -117,11 +157,15 @@ class Service(Protocol):
     async def stop(self) -> None: ...
 
     def routes(self) -> Iterable[BaseRoute]:
-        """What it serves on the HTTP port, WebSockets included."""
+        """What it serves on the HTTP port; its WebSockets there are `upgrades`."""
         ...
 
     def streams(self) -> Mapping[str, Accept]:
         """What it serves on the stream port, by path."""
+        ...
+
+    def upgrades(self) -> Mapping[str, Accept]:
+        """WebSockets it serves on the HTTP port, by path with at most one `{id}` in it."""
         ...
 
     def metrics(self) -> Iterable[Metric]: ...
@@ -133,3 +177,4 @@ class Handlers(NamedTuple):
     events: EventKinds | None = None
     reactions: tuple[Reaction, ...] = ()
     service: Callable[[Hub], Service] | None = None
+    older: OldTopics | None = None

@@ -22,8 +22,8 @@ from panal.protocol.topics import down_subject
 from panal.settings import Settings
 
 from . import body as json_body
-from . import http
-from .auth import Callout
+from . import http, quick
+from .auth import Callout, Older
 from .broker import Access, Broker, external_access, listen_of
 from .bus import Bus, News, Outbox
 from .cell import EventKinds, Handlers, Hub, Leaf, Reaction, Service
@@ -34,6 +34,7 @@ from .live import Live
 from .metrics import Health, Metrics
 from .mqtt import Bridge
 from .presence import Presences
+from .replicas import Replicas
 from .store import DomainEvent, Store
 from .stream import Streams
 from .tasks import end
@@ -75,15 +76,17 @@ class Gateway:
         self.ledger_seconds = 0.0
         self.ledger = Ledger(store.commit, observe=self._observe)
         self.outbox = Outbox()
-        self.bus = Bus(self.outbox)
+        self.bus = Bus(self.outbox if settings.nats_url else None)  # the embedded broker serves one replica only
         self.live = Live(self)
         self.streams = Streams(settings)
+        self.replicas = Replicas()
         self.broker: Broker | None = None
         self.access: Access | None = None
         self.callout: Callout | None = None
         self.presences = Presences(self, settings.nats_account, store.reconcile)
         self.bridge = Bridge(self, self._leaves(), self._kinds())
         self._reactions = self._reactions_by_event()
+        self._older = self._older_board()
         self.services: list[Service] = [h.service(self.hub) for h in self._handlers if h.service]
         self._connection: Client | None = None
         self._system: Client | None = None
@@ -114,6 +117,9 @@ class Gateway:
 
     def send(self, device_id: str, leaf: str, document: Any) -> None:
         self.outbox.send(down_subject(device_id, leaf), json_body.encode(document))
+
+    def say(self, topic: str, document: Any) -> None:
+        self.outbox.send(topic.replace("/", "."), json_body.encode(document))
 
     def is_connected(self, device_id: str) -> bool:
         return device_id in self.presences.sessions
@@ -165,6 +171,8 @@ class Gateway:
             await service.start()
             for path, accept in service.streams().items():
                 self.streams.serve(path, accept)
+            for path, accept in service.upgrades().items():
+                self.streams.serve_upgrade(path, accept)
 
     def close_live(self) -> None:
         """End what would stay open: live pages and the long polls of boards."""
@@ -206,6 +214,10 @@ class Gateway:
         """The application with the device paths in front of it, past its middleware: that path is the hot one."""
         return http.Front(self.device_api(), behind)
 
+    def http_protocol(self) -> type[asyncio.Protocol]:
+        """For uvicorn: what answers the hottest of the device paths without ASGI."""
+        return quick.protocol_of(self.device_api())
+
     def routes(self) -> list[BaseRoute]:
         """What the HTTP port serves of the data plane."""
         return [
@@ -226,7 +238,7 @@ class Gateway:
 
     async def _connect(self, access: Access) -> None:
         """Our two connections. One that is not there yet is made as soon as it can be: HTTP works without."""
-        self.callout = Callout(self, access, (*self._leaves(), "event"))
+        self.callout = Callout(self, access, (*self._leaves(), "event"), self._older)
         connecting = self._spawn(self._keep_connecting(access))
         await asyncio.wait([connecting], timeout=CONNECT_S)
         if connecting.done():
@@ -242,8 +254,11 @@ class Gateway:
         self.outbox.start(self._connection)
         assert self.callout is not None
         await self.bridge.start(self._connection)
+        if self._older:
+            await self.bridge.hear_older(self._connection, *self._older)
         await self._connection.subscribe("bus.>", cb=self.bus.receive)
         await self.presences.start(self._system)
+        await self.replicas.start(self._connection)
         await self._connection.flush()
         await self._system.flush()
         await self.callout.start(self._connection)  # last: from here on devices come in
@@ -297,6 +312,11 @@ class Gateway:
 
     def _leaves(self) -> dict[str, Leaf]:
         return {name: leaf for handlers in self._handlers for name, leaf in handlers.leaves.items()}
+
+    def _older_board(self) -> Older | None:
+        """The one board without a user name, where the operator has named it."""
+        found = [h.older for h in self._handlers if h.older and getattr(self.settings, h.older.setting)]
+        return Older(getattr(self.settings, found[0].setting), found[0]) if found else None
 
     def _kinds(self) -> dict[str, EventKinds]:
         return {kind: h.events for h in self._handlers if h.events for kind in h.events.kinds}

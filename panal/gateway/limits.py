@@ -97,6 +97,26 @@ def is_near(address: str, forwarded_for: str) -> bool:
     return is_private(address) and all(is_private(hop.strip()) for hop in forwarded_for.split(",") if hop.strip())
 
 
+def caller_behind(address: str, forwarded_for: str, trusted: str) -> str:
+    """Who calls: the connection's own address, or what the proxies in `trusted` (addresses, networks, `*`) say."""
+    for hop in reversed([part.strip() for part in forwarded_for.split(",") if part.strip()]):
+        if not is_trusted(address, trusted):
+            return address
+        address = hop
+    return address
+
+
+@lru_cache(maxsize=4096)
+def is_trusted(address: str, trusted: str) -> bool:
+    """Whether PANAL_TRUSTED_PROXIES names this address."""
+    parts = [part.strip() for part in trusted.split(",") if part.strip()]
+    try:
+        found = ipaddress.ip_address(address)
+        return "*" in parts or any(found in ipaddress.ip_network(part, strict=False) for part in parts)
+    except ValueError:
+        return address in parts
+
+
 def _is_local(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return any(address.version == network.version and address in network for network in LOCAL)
 

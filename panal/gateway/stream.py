@@ -1,22 +1,49 @@
-"""The stream port: WebSocket connections by path, on picows. A path that nobody serves gets a plain 404.
+"""WebSockets on picows: the stream port by exact path, and upgrades of the HTTP port by path with one `{id}` in it.
 
-A cell that streams adds its path to the table: a function that takes the upgrade request and returns the listener.
+A cell adds its paths to the tables: a function that takes the upgrade request and returns the listener, usually a
+`Socket`. A path that nobody serves gets a plain 404.
 """
 
+import asyncio
+import logging
+import socket
 import ssl
 from asyncio import Server
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from multidict import CIMultiDict
-from picows import WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener, ws_create_server
+from picows import (
+    WSAutoPingStrategy,
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+    ws_create_server,
+)
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
+from panal.protocol.errors import PanalError
 from panal.settings import Settings
 
+from . import body as json_body
+
+logger = logging.getLogger(__name__)
+
 HANDSHAKE_S = 10
-MAX_FRAME = 256 * 1024
 IDLE_S = 10
 PONG_S = 10
+READ_BUFFER = 16 * 1024
+MAX_TEXT = 4096
+MAX_UNREAD = 256 * 1024
+"""Bytes that we have said and the peer has not read, before it is cut off."""
+MAX_UNSENT = 128 * 1024
+"""Bytes that the kernel may hold back for a slow peer: what lies there is late, and is sent all the same."""
 
 Accept = Callable[[WSUpgradeRequest], WSListener | WSUpgradeResponseWithListener]
 
@@ -25,11 +52,18 @@ class Streams:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._paths: dict[str, Accept] = {}
+        self._upgrades: dict[tuple[str, str], Accept] = {}
         self._server: Server | None = None
         self.port = 0
 
     def serve(self, path: str, accept: Accept) -> None:
+        """On the stream port."""
         self._paths[path] = accept
+
+    def serve_upgrade(self, path: str, accept: Accept) -> None:
+        """On the HTTP port; one `{id}` may stand in the path."""
+        before, _, after = path.partition("{id}")
+        self._upgrades[before, after] = accept
 
     async def start(self) -> None:
         self._server = await ws_create_server(
@@ -41,7 +75,7 @@ class Streams:
             enable_auto_ping=True,
             auto_ping_idle_timeout=IDLE_S,
             auto_ping_reply_timeout=PONG_S,
-            max_frame_size=MAX_FRAME,
+            max_frame_size=self._settings.max_frame_size,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -55,6 +89,201 @@ class Streams:
         if accept is None:
             return refuse(HTTPStatus.NOT_FOUND, "Nothing streams at this address.\n")
         return accept(request)
+
+    def _route_upgrade(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
+        path = path_of(request)
+        for (before, after), accept in self._upgrades.items():
+            if path.startswith(before) and path.endswith(after) and len(path) >= len(before) + len(after):
+                return accept(request)
+        return refuse(HTTPStatus.NOT_FOUND, "Nothing streams at this address.\n")
+
+    def upgraded(self, **_: Any) -> "Upgraded":
+        """What uvicorn hands a connection of the HTTP port to, when it asks for a WebSocket."""
+        return Upgraded(self._route_upgrade)
+
+
+class Upgraded(WSProtocol):  # type: ignore[misc]
+    """picows on a connection that uvicorn has accepted: uvicorn gives the request again as the first bytes."""
+
+    def __init__(self, route: Accept) -> None:
+        super().__init__(
+            None, None, False, route, logging.getLogger("picows.server"), True,
+            HANDSHAKE_S, True, IDLE_S, PONG_S, WSAutoPingStrategy.PING_WHEN_IDLE, True, MAX_TEXT, None, READ_BUFFER,
+        )  # fmt: skip
+
+    def data_received(self, data: bytes) -> None:
+        while data:
+            room = self.get_buffer(len(data))
+            size = min(len(room), len(data))
+            room[:size] = data[:size]
+            data = data[size:]
+            self.buffer_updated(size)
+
+
+class Socket(WSListener):
+    """One WebSocket as a cell sees it: whole messages, each bounded before it is kept, and a peer that must read.
+
+    Subclasses take `receive_text` (a parsed object), `receive_binary` (a view that lives during the call only),
+    `receive_nonsense` (a text that is no JSON object), `connected`, `gone` and `drained` (there is room again).
+    """
+
+    def __init__(self, request: WSUpgradeRequest, max_binary: int = 0) -> None:
+        super().__init__()
+        self.request = request
+        self.transport: WSTransport | None = None
+        self.is_paused = False
+        self.is_closed = False
+        self._max_binary = max_binary
+        self._parts: bytearray | None = None
+        self._kind = WSMsgType.TEXT
+
+    def connected(self) -> None: ...
+
+    def receive_text(self, message: dict[str, Any]) -> None: ...
+
+    def receive_binary(self, data: memoryview) -> None: ...
+
+    def receive_nonsense(self) -> None: ...
+
+    def gone(self) -> None: ...
+
+    def drained(self) -> None: ...
+
+    # what picows calls
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self.transport = transport
+        transport.underlying_transport.set_write_buffer_limits(high=0)
+        connection = transport.underlying_transport.get_extra_info("socket")
+        if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
+        self.connected()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if kind == WSMsgType.CLOSE:
+            transport.send_close(WSCloseCode.OK)
+            transport.disconnect()
+        elif kind in (WSMsgType.PING, WSMsgType.PONG) or self.is_closed:
+            return
+        elif frame.fin and self._parts is None and kind != WSMsgType.CONTINUATION:
+            self._receive(kind, frame.get_payload_as_memoryview())
+        else:
+            self._receive_part(kind, frame)
+
+    def _receive_part(self, kind: WSMsgType, frame: WSFrame) -> None:
+        """A message in parts, as some boards' libraries send what is larger than their buffer."""
+        if (kind == WSMsgType.CONTINUATION) != (self._parts is not None):
+            self.close(1002, "parts out of order")
+            return
+        if self._parts is None:
+            self._parts, self._kind = bytearray(), kind
+        if len(self._parts) + frame.payload_size > self._most(self._kind):
+            self.close(1009, "this message is too long")
+            return
+        self._parts += frame.get_payload_as_memoryview()
+        if frame.fin:
+            whole, self._parts = self._parts, None
+            self._receive(self._kind, memoryview(whole))
+
+    def _most(self, kind: WSMsgType) -> int:
+        return MAX_TEXT if kind == WSMsgType.TEXT else self._max_binary
+
+    def _receive(self, kind: WSMsgType, data: memoryview) -> None:
+        if len(data) > self._most(kind):
+            self.close(1009, "this message is too long")
+        elif kind == WSMsgType.BINARY:
+            self.receive_binary(data)
+        else:
+            self._receive_text(bytes(data))
+
+    def _receive_text(self, data: bytes) -> None:
+        try:
+            message = json_body.decode_object(data, MAX_TEXT)
+        except PanalError:
+            self.receive_nonsense()
+        else:
+            self.receive_text(message)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self.is_closed = True
+        self.gone()
+
+    def pause_writing(self) -> None:
+        self.is_paused = True
+
+    def resume_writing(self) -> None:
+        self.is_paused = False
+        if not self.is_closed:
+            self.drained()
+
+    # what cells call
+
+    @property
+    def peer(self) -> str:
+        """The address at the other end of this connection; a proxy's, where there is one."""
+        assert self.transport is not None
+        name = self.transport.underlying_transport.get_extra_info("peername")
+        return str(name[0]) if name else ""
+
+    def header(self, name: str) -> str:
+        return str(self.request.headers.get(name, ""))
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.transport is not None and bool(self.transport.is_secure)
+
+    def say(self, document: Any) -> None:
+        self.say_text(json_body.encode(document))
+
+    def say_text(self, text: bytes) -> None:
+        """A text that is already encoded. A peer that reads nothing is cut off, not waited for."""
+        if self.is_closed or self.transport is None:
+            return
+        if self.transport.underlying_transport.get_write_buffer_size() > MAX_UNREAD:
+            self.cut()
+        else:
+            self._write(0x81, text)
+
+    def send_binary(self, data: bytes) -> None:
+        if not self.is_closed and self.transport is not None:
+            self._write(0x82, data)
+
+    def _write(self, first: int, payload: bytes) -> None:
+        """Header and payload are immutable, so the payload of many viewers is one and the same.
+
+        picows keeps the header of a large message in a buffer that its next message overwrites, while the transport
+        may still hold it (docs/decisions/0013-streams.md).
+        """
+        assert self.transport is not None
+        if not self.transport.is_close_frame_sent:
+            self.transport.underlying_transport.writelines((_header(first, len(payload)), payload))
+
+    def close(self, code: int, reason: str) -> None:
+        """Say why, and close; a peer that does not read is cut off a little later."""
+        if self.is_closed or self.transport is None:
+            return
+        self.is_closed = True
+        self.transport.send_close(WSCloseCode(code), reason.encode())
+        self.transport.disconnect()
+        asyncio.get_running_loop().call_later(CLOSE_S, self.cut)
+
+    def cut(self) -> None:
+        self.is_closed = True
+        if self.transport is not None and not self.transport.is_disconnected:
+            self.transport.disconnect(graceful=False)
+
+
+CLOSE_S = 2.0
+
+
+def _header(first: int, size: int) -> bytes:
+    """RFC 6455, section 5.2; a server does not mask."""
+    if size < 126:
+        return bytes((first, size))
+    if size < 65536:
+        return bytes((first, 126)) + size.to_bytes(2, "big")
+    return bytes((first, 127)) + size.to_bytes(8, "big")
 
 
 def path_of(request: WSUpgradeRequest) -> str:

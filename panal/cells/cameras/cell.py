@@ -5,6 +5,7 @@ from panal.cells.card import Card
 CARD = Card(
     name="cameras",
     app=True,
+    gateway="panal.cells.cameras.gateway:HANDLERS",
     recorders=tuple(
         (f"cameras.{kind}", f"panal.cells.cameras.recorder:record_{kind}")
         for kind in ("seen", "gone", "response", "image", "clip", "motion", "storage", "progress")

@@ -58,7 +58,7 @@ class Assembly:
     def _forget(self):
         self.state = NONE
         self._start = None
-        self._data = None
+        self._data = bytearray()
         self._left = 0
         self._until_ms = None
 

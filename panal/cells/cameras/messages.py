@@ -100,7 +100,7 @@ def build_info(resolutions: str, mode: int, fps: int) -> dict:
 
 def parse_facts(body: dict) -> dict:
     """What an `info` or a `health` tells, without its type: texts and numbers only, everything else is left out."""
-    found = {}
+    found: dict = {}
     for name in body:
         if name != "type" and len(name) <= 32 and len(found) < MAX_FACTS and is_fact(body[name]):
             found[name] = body[name]

@@ -1,0 +1,320 @@
+"""The data plane's part of cameras: boards that send, people who look, and between them one frame at a time."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from starlette.routing import BaseRoute, Route
+
+from panal.gateway.cell import Handlers, Hub
+from panal.gateway.store import DomainEvent
+from panal.gateway.stream import Accept, Socket
+from panal.gateway.tasks import end
+from panal.protocol.errors import PanalError, Unavailable
+
+from .boards import Arrival, Arrivals, Line
+from .hub import Camera
+from .machine import POLICY, Commands
+from .messages import COMMANDS
+from .settings import CONTROLS, CameraSettings
+from .viewers import CHECK_MS, GONE, MOST_VIEWERS, Look, Pass, Pictures, live
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 1.0
+
+
+class Looking(Protocol):
+    """Somebody who looks, and may be stopped."""
+
+    camera: Camera
+    who: Pass
+    check_ms: int
+
+    def end(self, code: int, reason: str) -> None: ...
+
+
+class Cameras:
+    """The service: every camera that this replica knows, by its id."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.arrivals = Arrivals()
+        self.looks: set[Looking] = set()
+        self._cameras: dict[str, Camera] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._started_ms = hub.now_ms()
+
+    # life
+
+    async def start(self) -> None:
+        self.hub.bus.listen(self._notice)
+        self.spawn(self._tick_often())
+
+    async def stop(self) -> None:
+        self.hub.bus.forget(self._notice)
+        for look in tuple(self.looks):
+            look.end(GONE, "the server stops")
+        for camera in self._cameras.values():
+            if camera.board:
+                camera.board.close(GONE, "the server stops")
+        await end(self._tasks)
+
+    def routes(self) -> Iterable[BaseRoute]:
+        pictures = Pictures(self)
+        return (
+            Route("/mjpeg", pictures.mjpeg),
+            Route("/cameras/{id}/mjpeg", pictures.mjpeg),
+            Route("/cameras/{id}/snapshot.jpg", pictures.snapshot),
+        )
+
+    def streams(self) -> Mapping[str, Accept]:
+        return {"/": lambda request: Arrival(request, self)}
+
+    def upgrades(self) -> Mapping[str, Accept]:
+        return {"/cameras/{id}/live": lambda request: live(self, request)}
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # cameras
+
+    def camera(self, device_id: str) -> Camera:
+        """The one object of this camera; made when somebody first asks."""
+        camera = self._cameras.get(device_id)
+        if camera is None:
+            camera = self._cameras[device_id] = Camera(device_id, self.hub.now_ms)
+        return camera
+
+    async def settings_of(self, device_id: str) -> CameraSettings:
+        found: CameraSettings = await self.hub.in_thread(self.hub.store.ask, "cameras.settings", device_id)
+        return found
+
+    def came(self, camera: Camera) -> None:
+        """It has registered: it is told how it is set, and what waits for it."""
+        for cmd, val in waiting(camera.settings, self._defaults(), self.hub.now_ms()):
+            if camera.board:
+                camera.board.command(cmd, val)
+        camera.tell(self.status_of(camera))
+        camera.look()
+
+    def _defaults(self) -> dict[str, int | None]:
+        s = self.hub.settings
+        return {"resolution": s.camera_resolution, "quality": s.camera_quality, "fps": s.camera_fps}
+
+    def went(self, camera: Camera) -> None:
+        camera.tell(self.status_of(camera))
+
+    # who looks
+
+    async def camera_for(self, who: Pass, device_id: str) -> Camera | None:
+        """The camera, if they may look through it now; their default one where none is named."""
+        try:
+            if who.is_legacy and device_id in ("", self.hub.settings.legacy_camera):
+                device_id = self.hub.settings.legacy_camera
+                settings = await self.settings_of(device_id)
+                return None if settings.is_private else self._with(device_id, settings)
+            asked = (who.cookie, who.authorization)
+            device_id = device_id or await self.hub.in_thread(self.hub.store.ask, "cameras.default_for", *asked)
+            asking = self.hub.in_thread(self.hub.store.ask, "cameras.viewer", *asked, device_id, who.address)
+            if await asking is None:
+                return None
+            camera = self.camera(device_id)
+            return camera if camera.board else self._with(device_id, await self.settings_of(device_id))
+        except Unavailable:
+            raise
+        except PanalError:
+            return None
+
+    def _with(self, device_id: str, settings: CameraSettings) -> Camera:
+        camera = self.camera(device_id)
+        camera.settings = settings
+        return camera
+
+    async def look_of(self, who: Pass, socket: Socket, device_id: str) -> Look | None:
+        """A viewer, not begun yet; None for those who may not. Raises Unavailable."""
+        if len(self.looks) >= MOST_VIEWERS:
+            raise Unavailable("too_many", "too many viewers")
+        camera = await self.camera_for(who, device_id)
+        return Look(socket, camera, self, who) if camera is not None else None
+
+    def add_look(self, look: Looking) -> None:
+        self.looks.add(look)
+
+    def remove_look(self, look: Looking) -> None:
+        self.looks.discard(look)
+
+    async def command(self, who: Pass, device_id: str, cmd: str, val: str) -> None:
+        """What somebody wants of a camera: asked of the control plane, which tells us on its commit."""
+        if who.is_legacy and device_id == self.hub.settings.legacy_camera:
+            self._command(device_id, cmd, val)
+        else:
+            asked = (who.cookie, who.authorization, device_id, cmd, val, who.address)
+            await self.hub.in_thread(self.hub.store.ask, "cameras.command", *asked)
+
+    def _command(self, device_id: str, cmd: str, val: str) -> None:
+        camera = self._cameras.get(device_id)
+        if camera is not None and camera.board is not None:
+            camera.board.command(cmd, val)
+
+    # what happens
+
+    def _notice(self, event: DomainEvent) -> None:
+        """Committed in this replica or in another one."""
+        if event.name == "camera.command":
+            self._command(event.device_id, str(event.data["cmd"]), str(event.data["val"]))
+        elif event.name in ("camera.changed", "device.released", "device.claimed"):
+            self._check(lambda look: look.camera.device_id == event.device_id)
+            if event.device_id in self._cameras:
+                self.spawn(self._load(self._cameras[event.device_id]))
+        elif event.name in ("device.token_changed", "device.removed"):
+            camera = self._cameras.get(event.device_id)
+            if camera is not None and camera.board is not None:
+                camera.board.close(POLICY, "this token is no longer good")
+            self._check(lambda look: look.camera.device_id == event.device_id)
+        elif event.name == "account.changed":
+            self._check(lambda look: True)
+
+    def _check(self, concerns: Any) -> None:
+        for look in self.looks:
+            if concerns(look):
+                look.check_ms = 0
+        self._check_due()
+
+    async def _load(self, camera: Camera) -> None:
+        try:
+            camera.settings = await self.settings_of(camera.device_id)
+        except PanalError as error:
+            logger.warning("%s: %s", camera.device_id, error.message)
+            return
+        if camera.settings.is_private:
+            camera.forget_frames()
+        camera.tell(self.status_of(camera))
+        camera.look()
+
+    async def _tick_often(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            try:
+                self._tick(self.hub.now_ms())
+            except Exception:
+                logger.exception("cameras")
+
+    def _tick(self, now_ms: int) -> None:
+        for camera in tuple(self._cameras.values()):
+            if isinstance(camera.board, Line):
+                camera.board.handle_deadline(now_ms)
+            camera.look()
+        self._check_due()
+
+    def _check_due(self) -> None:
+        now_ms = self.hub.now_ms()
+        for look in tuple(self.looks):
+            if now_ms >= look.check_ms:
+                look.check_ms = now_ms + CHECK_MS
+                self.spawn(self._check_again(look))
+
+    async def _check_again(self, look: Looking) -> None:
+        try:
+            allowed = await self.camera_for(look.who, look.camera.device_id)
+        except PanalError:  # the database is busy: soon again
+            look.check_ms = self.hub.now_ms() + 1000
+            return
+        if allowed is None:
+            look.end(POLICY, "you may not look through this camera any more")
+
+    # what is told of them
+
+    def status_of(self, camera: Camera) -> dict[str, Any]:
+        return {
+            "type": "status",
+            "camera": camera.device_id,
+            "camera_connected": camera.is_connected,
+            "private": camera.settings.is_private,
+            "fps": camera.fps(),
+            "info": camera.info,
+        }
+
+    def stats_of(self, camera: Camera) -> dict[str, Any]:
+        board, counts = camera.board, camera.counts
+        uptime_s = (self.hub.now_ms() - (board.connected_ms if board else self._started_ms)) // 1000
+        return {
+            "status": "ok",
+            "camera_connected": camera.is_connected,
+            "stats": {
+                "connected": camera.is_connected,
+                "frames_received": counts["frames"],
+                "frames_chunked": counts["chunked"],
+                "frames_failed": sum(camera.broken.values()),
+                "total_bytes": counts["bytes"],
+                "fps": camera.fps(),
+                "last_frame_time": camera.latest.received_ms if camera.latest else None,
+                "camera_ip": board.ip if board else None,
+                "browsers_connected": camera.viewers,
+                "uptime": uptime_s,
+                "uptime_formatted": f"{uptime_s // 3600}h {uptime_s // 60 % 60}m {uptime_s % 60}s",
+                "pending_commands": len(camera.settings.pending),
+            },
+            "browsers_connected": camera.viewers,
+        }
+
+    def metrics(self) -> Iterator[Metric]:
+        cameras = list(self._cameras.values())
+        gauges: dict[str, tuple[str, Callable[[Camera], float]]] = {
+            "connected": ("Whether this replica holds its connection", lambda c: c.board is not None),
+            "fps": ("Frames a second over the last three seconds", Camera.fps),
+            "viewers": ("Who looks", lambda c: c.viewers),
+            "idle": ("Whether it was told to idle", lambda c: c.board is not None and c.board.is_idle),
+        }
+        for name, (text, value) in gauges.items():
+            gauge = GaugeMetricFamily(f"panal_camera_{name}", text, labels=["camera"])
+            for camera in cameras:
+                gauge.add_metric([camera.device_id], value(camera))
+            yield gauge
+        yield from _counters(cameras)
+        yield GaugeMetricFamily("panal_camera_arrivals", "Connections that have not registered", len(self.arrivals))
+
+
+COUNTS = {
+    "frames": "Whole frames received",
+    "bytes": "Bytes of them",
+    "skipped": "Frames that viewers who have left did not get to",
+    "too_fast": "Frames that came faster than any camera can",
+    "private": "Frames thrown away because the camera is private",
+    "closed": "Connections closed for flooding",
+}
+
+
+def _counters(cameras: list[Camera]) -> Iterator[Metric]:
+    for name, text in COUNTS.items():
+        counter = CounterMetricFamily(f"panal_camera_{name}", text, labels=["camera"])
+        for camera in cameras:
+            counter.add_metric([camera.device_id], camera.counts[name] + (camera.skipping if name == "skipped" else 0))
+        yield counter
+    broken = CounterMetricFamily("panal_camera_broken", "Broken frames and texts, by rule", labels=["camera", "rule"])
+    for camera in cameras:
+        for rule, count in sorted(camera.broken.items()):
+            broken.add_metric([camera.device_id, rule], count)
+    yield broken
+
+
+def waiting(settings: CameraSettings, defaults: Mapping[str, int | None], now_ms: int) -> list[tuple[str, str]]:
+    """What a camera is told when it comes: how it is set, and what was asked of it while it was away."""
+    commands = Commands()
+    for cmd in CONTROLS:
+        value = getattr(settings, cmd)
+        value = defaults.get(cmd) if value is None else value
+        if value is not None:
+            commands.put(cmd, str(value), now_ms)
+    for cmd, val, at_ms in settings.pending:
+        if cmd in COMMANDS:
+            commands.put(cmd, val, at_ms)
+    found: list[tuple[str, str]] = commands.take(now_ms)
+    return found
+
+
+HANDLERS = Handlers(service=Cameras)

@@ -1,0 +1,314 @@
+"""Whoever looks: over a WebSocket, as MJPEG, or at one picture. Permission is asked, and asked again every 30 s."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from picows import WSListener, WSUpgradeRequest, WSUpgradeResponseWithListener
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from panal.gateway.limits import caller_behind, is_near
+from panal.gateway.stream import Socket, path_of, refuse
+from panal.protocol.errors import PanalError
+from panal.protocol.topics import is_device_id
+
+from . import messages
+from .hub import Camera, Frame, Slot
+from .machine import POLICY
+
+if TYPE_CHECKING:
+    from .gateway import Cameras
+
+logger = logging.getLogger(__name__)
+
+CHECK_MS = 30_000
+FRESH_MS = 1_000
+"""A viewer begins with the newest frame, if it is no older."""
+SNAPSHOT_S = 8.0
+MAX_AGE_S = 10.0
+MAX_SAID = 30
+SAID_OVER_MS = 10_000
+GONE = 1001
+FULL = 1013
+MOST_VIEWERS = 2_000
+
+
+class Pass(NamedTuple):
+    """What a caller shows: a session cookie or a token; or that they come from a local network, in the older way."""
+
+    cookie: str = ""
+    authorization: str = ""
+    address: str = ""
+    is_legacy: bool = False
+
+
+class Look:
+    """One WebSocket that looks at one camera: a frame goes out when the one before has, or a newer one instead."""
+
+    def __init__(self, socket: Socket, camera: Camera, cameras: "Cameras", who: Pass) -> None:
+        self.socket, self.camera, self.cameras, self.who = socket, camera, cameras, who
+        self.skipped = self.sent = 0
+        self.check_ms = cameras.hub.now_ms() + CHECK_MS
+        self._next: Frame | None = None
+        self._said, self._said_ms = 0, 0
+
+    def begin(self) -> None:
+        self.cameras.add_look(self)
+        self.hear(self.cameras.status_of(self.camera))
+        if self.camera.health:
+            self.hear({"type": "camera_health", **self.camera.health})
+        latest = self.camera.latest
+        if latest and self.cameras.hub.now_ms() - latest.received_ms < FRESH_MS:
+            self.offer(latest)
+        self.camera.watch(self)
+
+    def gone(self) -> None:
+        self.camera.unwatch(self)
+        self.cameras.remove_look(self)
+
+    def end(self, code: int, reason: str) -> None:
+        self.socket.close(code, reason)
+
+    # frames
+
+    def wants(self) -> bool:
+        return not self.socket.is_closed
+
+    def offer(self, frame: Frame) -> None:
+        if self.socket.is_paused:
+            if self._next is not None:
+                self.skipped += 1
+            self._next = frame
+        else:
+            self.sent += 1
+            self.socket.send_binary(frame.jpeg)
+
+    def drained(self) -> None:
+        frame, self._next = self._next, None
+        if frame is not None:
+            self.offer(frame)
+
+    def hear(self, document: dict[str, Any]) -> None:
+        self.socket.say(document)
+
+    # what it says
+
+    def receive_text(self, message: dict[str, Any]) -> None:
+        now_ms = self.cameras.hub.now_ms()
+        if now_ms - self._said_ms > SAID_OVER_MS:
+            self._said, self._said_ms = 0, now_ms
+        self._said += 1
+        if self._said > MAX_SAID:
+            self.end(POLICY, "slow down")
+        elif message.get("type") == "request_stats":
+            self.hear({"type": "server_stats", **self.cameras.stats_of(self.camera)})
+        elif message.get("type") == "command":
+            self.cameras.spawn(self._command(message))
+
+    async def _command(self, message: dict[str, Any]) -> None:
+        try:
+            command = messages.parse_command(message)
+            await self.cameras.command(self.who, self.camera.device_id, command.cmd, command.val)
+        except PanalError as error:
+            cmd = message.get("cmd")
+            self.hear({"type": "response", "cmd": cmd, "status": "error", "value": None, "error": error.document()})
+
+
+class Live(Socket):
+    """`/cameras/<id>/live` on the HTTP port: a page of a signed-in person, or a program with a token."""
+
+    def __init__(self, request: WSUpgradeRequest, cameras: "Cameras", device_id: str) -> None:
+        super().__init__(request)
+        self._cameras, self._device_id = cameras, device_id
+        self._look: Look | None = None
+        self._opening: asyncio.Task[None] | None = None
+
+    def connected(self) -> None:
+        self._opening = asyncio.create_task(self._open())
+
+    async def _open(self) -> None:
+        settings = self._cameras.hub.settings
+        forwarded = self.header("x-forwarded-for")
+        address = caller_behind(self.peer, forwarded, settings.trusted_proxies)
+        cookie, authorization = self.header("cookie"), self.header("authorization")
+        is_legacy = not authorization and bool(settings.legacy_camera) and is_near(self.peer, forwarded)
+        who = Pass(cookie, authorization, address, is_legacy)
+        try:
+            look = await self._cameras.look_of(who, self, self._device_id)
+        except PanalError as error:
+            self.close(FULL, error.message)
+            return
+        if look is None:
+            self.close(POLICY, "you may not look through this camera")
+        elif not self.is_closed:
+            self._look = look
+            look.begin()
+
+    def receive_text(self, message: dict[str, Any]) -> None:
+        if self._look:
+            self._look.receive_text(message)
+
+    def drained(self) -> None:
+        if self._look:
+            self._look.drained()
+
+    def gone(self) -> None:
+        if self._opening:
+            self._opening.cancel()
+        if self._look:
+            self._look.gone()
+
+
+def live(cameras: "Cameras", request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
+    """A cookie goes with requests that other sites make: a page of another origin gets nothing."""
+    device_id = path_of(request).split("/")[2]
+    if not is_device_id(device_id):
+        return refuse(HTTPStatus.NOT_FOUND, "No such camera.\n")
+    if not is_same_origin(request, cameras.hub.settings.public_url):
+        return refuse(HTTPStatus.FORBIDDEN, "Pages of other sites may not look.\n")
+    return Live(request, cameras, device_id)
+
+
+def is_same_origin(request: Any, public_url: str) -> bool:
+    origin = urlsplit(request.headers.get("origin", "") or "").netloc
+    return not origin or origin in (request.headers.get("host", ""), urlsplit(public_url).netloc)
+
+
+class Stream:
+    """One MJPEG viewer."""
+
+    def __init__(self, camera: Camera, cameras: "Cameras", who: Pass) -> None:
+        self.camera, self.cameras, self.who = camera, cameras, who
+        self.slot = Slot()
+        self.check_ms = cameras.hub.now_ms() + CHECK_MS
+
+    @property
+    def skipped(self) -> int:
+        return self.slot.skipped
+
+    def wants(self) -> bool:
+        return self.slot.wants()
+
+    def offer(self, frame: Frame) -> None:
+        self.slot.offer(frame)
+
+    def hear(self, document: dict[str, Any]) -> None:
+        """MJPEG has no room for texts."""
+
+    def end(self, code: int, reason: str) -> None:
+        self.slot.close()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """As an ASGI application."""
+        self.cameras.add_look(self)
+        latest = self.camera.latest
+        if latest and self.cameras.hub.now_ms() - latest.received_ms < FRESH_MS:
+            self.offer(latest)
+        self.camera.watch(self)
+        leaving = asyncio.create_task(self._until_gone(receive))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": MJPEG_HEADERS})
+            await self._send_frames(send)
+        finally:
+            leaving.cancel()
+            self.camera.unwatch(self)
+            self.cameras.remove_look(self)
+
+    async def _send_frames(self, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> None:
+        while (frame := await self.slot.wait()) is not None:
+            await send({"type": "http.response.body", "body": part_of(frame.jpeg), "more_body": True})
+        await send({"type": "http.response.body", "body": b"--frame--\r\n", "more_body": False})
+
+    async def _until_gone(self, receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.slot.close()
+
+
+MJPEG_HEADERS = [
+    (b"content-type", b"multipart/x-mixed-replace; boundary=frame"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+def part_of(jpeg: bytes) -> bytes:
+    return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(jpeg), jpeg)
+
+
+def pass_of(request: Request, legacy_camera: str) -> Pass:
+    headers, address = request.headers, request.client.host if request.client else ""
+    authorization, cookie = headers.get("authorization", ""), headers.get("cookie", "")
+    forwarded = ",".join(headers.getlist("x-forwarded-for"))
+    is_legacy = bool(legacy_camera) and not authorization and is_near(address, forwarded)
+    return Pass(cookie, authorization, address, is_legacy)
+
+
+class Pictures:
+    """`/mjpeg`, `/cameras/<id>/mjpeg` and `/cameras/<id>/snapshot.jpg`."""
+
+    def __init__(self, cameras: "Cameras") -> None:
+        self._cameras = cameras
+
+    async def _camera(self, request: Request) -> tuple[Camera | None, Pass]:
+        who = pass_of(request, self._cameras.hub.settings.legacy_camera)
+        camera = await self._cameras.camera_for(who, request.path_params.get("id", ""))
+        return camera, who
+
+    async def mjpeg(self, request: Request) -> Any:
+        camera, who = await self._camera(request)
+        if camera is None:
+            return no(who)
+        if len(self._cameras.looks) >= MOST_VIEWERS:
+            return Response(status_code=503, headers={"Retry-After": "10"})
+        return Stream(camera, self._cameras, who)
+
+    async def snapshot(self, request: Request) -> Response:
+        """`?max_age_s=10`: a picture of at most that age; one capture serves all who ask for it meanwhile."""
+        try:
+            max_age_s = float(request.query_params.get("max_age_s", MAX_AGE_S))
+        except ValueError:
+            max_age_s = -1.0
+        if not 0 <= max_age_s <= 86_400:
+            return JSONResponse({"error": {"code": "bad_max_age_s", "message": "0 to 86400 seconds"}}, 422)
+        camera, who = await self._camera(request)
+        if camera is None:
+            return no(who)
+        frame = await fresh(camera, self._cameras.hub.now_ms(), max_age_s)
+        if frame is None:
+            document = {"error": {"code": "no_picture", "message": "the camera sends nothing"}}
+            return JSONResponse(document, 503, {"Retry-After": "10"})
+        headers = {"Cache-Control": "no-store", "X-Captured-At-Ms": str(frame.captured_at_ms or frame.received_ms)}
+        return Response(frame.jpeg, media_type="image/jpeg", headers=headers)
+
+
+async def fresh(camera: Camera, now_ms: int, max_age_s: float) -> Frame | None:
+    """The newest frame, if it is young enough; else the next one, for which an idle camera is woken."""
+    latest = camera.latest
+    if latest and now_ms - latest.received_ms <= max_age_s * 1000:
+        return latest
+    slot = Slot()
+    camera.watch(slot)
+    try:
+        async with asyncio.timeout(SNAPSHOT_S):
+            return await slot.wait()
+    except TimeoutError:
+        return None
+    finally:
+        slot.close()
+        camera.unwatch(slot)
+
+
+def no(who: Pass) -> Response:
+    """401 for nobody; for a person who may not, the camera does not exist."""
+    if not who.cookie and not who.authorization:
+        return JSONResponse(
+            {"error": {"code": "who_are_you", "message": "sign in, or send a token"}},
+            401,
+            {"WWW-Authenticate": "Bearer"},
+        )
+    return JSONResponse({"error": {"code": "not_found", "message": "no such camera"}}, 404)
