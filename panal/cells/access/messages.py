@@ -34,6 +34,8 @@ REFUSALS = (
 ALARMS = ("forced", "held", "jammed", "paused")
 """Each ends with the same reason in a door.note, "forced_over" and so on."""
 
+UNLOCK = "door.unlock"
+ENROLL = "door.enroll"
 MAX_SEQ = 1 << 53
 MAX_REASON = 64
 MAX_NOTE = 120
@@ -78,7 +80,7 @@ def parse_event_http(body: dict, device_id: str, now_ms: int) -> Event:
     return _event(uid, kind, at_ms, body, device_id, now_ms)
 
 
-def _event(uid, kind, at_ms, body, device_id, now_ms):
+def _event(uid, kind, at_ms, body, device_id, now_ms) -> Event:
     if kind not in KINDS:
         raise BadRequest("unknown_event_type", "no such kind of event", "kind", KINDS)
     data = fields.an_object(body, "data") or {}
@@ -232,7 +234,7 @@ def build_page(version: int, zone: list, schedules: list, entries: list, want: i
     from its beginning.
     """
     begin = after if want == version and after <= len(schedules) + len(entries) else 0
-    page = {"version": version, "after": begin, "schedules": [], "entries": [], "next": None}
+    page: dict = {"version": version, "after": begin, "schedules": [], "entries": [], "next": None}
     left = MAX_PAGE_BYTES
     if begin == 0:
         page["zone"] = zone
@@ -293,7 +295,7 @@ def build_legacy(device_id: str, door: str, method: str, granted: bool, at_ms: i
 def is_legacy_unlock(body: dict) -> bool:
     """Whether an object on `iot/commands` unlocks: `{"action":"open"}`, `{"open":true}`, any with neither key."""
     if "action" in body:
-        return body["action"] == "open"
+        return bool(body["action"] == "open")
     return body.get("open", True) is True
 
 

@@ -1,0 +1,232 @@
+"""Whatever people, time and power do to a door: never locked while open, never unlocked without a grant.
+
+`make soak` runs it for long (SOAK_EXAMPLES).
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from panal.cells.access import machine
+from panal.cells.access.tests.test_machine import ANN, BOB
+
+LOOK_MS = 50
+LATEST_MS = 3 * LOOK_MS
+"""How late a deadline may be seen: reed and time are looked at every 50 ms, and a level is steady after one more."""
+STRANGER = "cc" * 16
+TIMES_MS = (20, 50, 200, 900, 1000, 1100, 3000, 8000, 9900, 10100, 31000, 62000)
+STEPS = {"done": 0}
+
+
+class Doors(RuleBasedStateMachine):
+    @initialize(mode=st.sampled_from(machine.SETTINGS["mode"][1]), is_open=st.booleans(), sensor=st.booleans())
+    def begin(self, mode, is_open, sensor):
+        self.settings = dict(machine.defaults(), mode=mode, lock_sensor=sensor)
+        self.now_ms, self.kept = 0, 0
+        self.is_open, self.is_pressed, self.bolt = is_open, False, None
+        self.people = {ANN: 1, BOB: 2}
+        self.codes = {(3, 6, 4): 0, (1, 1, 1): 1, (2, 2, 2): 2}
+        self.power()
+
+    # what happens
+
+    @rule()
+    def power(self):
+        """Off and on again: only what was kept remains."""
+        self.door = machine.Door(self.settings, self.kept, self.now_ms)
+        self.was_released, self.credits, self.has_booted = False, 0, False
+        self.closed_ms, self.granted_ms = None, None
+        self.proofs, self.paused_until_ms, self.asks = {}, None, []
+        if self.kept:
+            self.paused_until_ms = self.now_ms + min(30000 << (self.kept - 1), 600000)
+        assert not self.door.is_released
+
+    @rule(ms=st.sampled_from(TIMES_MS))
+    def let(self, ms):
+        STEPS["done"] += 1
+        until_ms = self.now_ms + ms
+        while self.now_ms < until_ms:
+            self.now_ms += min(LOOK_MS, until_ms - self.now_ms)
+            self.look()
+
+    @rule(is_open=st.booleans())
+    def move(self, is_open):
+        STEPS["done"] += 1
+        self.is_open = is_open
+        self.look()
+
+    @rule(ms=st.integers(1, 49), times=st.integers(1, 6))
+    def rattle(self, ms, times):
+        """The contact bounces."""
+        STEPS["done"] += 1
+        for _ in range(times):
+            self.is_open = not self.is_open
+            self.now_ms += ms
+            self.look()
+
+    @rule(card=st.sampled_from([ANN, ANN, BOB, STRANGER]))
+    def card(self, card):
+        STEPS["done"] += 1
+        self.act(self.door.receive_card, card)
+
+    @rule(digits=st.sampled_from([(3, 6, 4), (1, 1, 1), (2, 2, 2), (9, 9, 9), (3,), (6, 4)]))
+    def code(self, digits):
+        STEPS["done"] += 1
+        for digit in digits:
+            self.act(self.door.receive_digit, digit)
+
+    @rule()
+    def remote(self):
+        STEPS["done"] += 1
+        self.credits += 1
+        self.granted_ms = self.now_ms
+        self.door.receive_remote("", "", self.now_ms)
+        self.obey()
+        self.check()
+
+    @rule()
+    def exit(self):
+        STEPS["done"] += 1
+        self.is_pressed = not self.is_pressed
+        self.let(100)
+
+    @rule(bolt=st.sampled_from([None, True, False]))
+    @precondition(lambda self: self.settings["lock_sensor"])
+    def sensor(self, bolt):
+        STEPS["done"] += 1
+        self.bolt = bolt
+
+    @rule(number=st.integers(-1, 40), refusal=st.sampled_from(["", "unknown_card"]))
+    def forge(self, number, refusal):
+        """An answer that nobody asked for."""
+        STEPS["done"] += 1
+        self.door.receive_answer(number, refusal, 1, self.now_ms)
+        self.obey()
+        self.check()
+
+    @rule(seconds=st.integers(5, 60))
+    def enroll(self, seconds):
+        STEPS["done"] += 1
+        self.door.enroll(seconds, self.now_ms)
+        self.proofs = {}
+
+    # what must hold
+
+    def act(self, receive, what):
+        receive(what, self.now_ms)
+        self.obey()
+        self.check()
+
+    def look(self):
+        if self.is_open:
+            self.closed_ms = None
+        elif self.closed_ms is None:
+            self.closed_ms = self.now_ms
+        self.door.receive_door(self.is_open, self.now_ms)
+        self.obey()
+        self.check()
+        self.door.receive_exit(self.is_pressed, self.now_ms)
+        if self.bolt is not None:
+            self.door.receive_bolt(self.bolt, self.now_ms)
+        self.obey()
+        self.check()
+
+    def obey(self):
+        for event in self.door.events():
+            if event[0] == "ask":
+                self.answer(*event[1:])
+            elif event[0] == "keep":
+                self.kept = event[1]
+                if self.kept:
+                    self.paused_until_ms = self.now_ms + min(30000 << (self.kept - 1), 600000)
+            elif event[0] == "log" and event[1] == "door.attempt" and event[2]["access_granted"]:
+                self.granted(event[2])
+
+    def answer(self, number, method, what):
+        person = (self.people if method == "rfid" else self.codes).get(what)
+        missing = "unknown_card" if method == "rfid" else "wrong_code"
+        self.door.receive_answer(number, missing if person is None else "", person or 0, self.now_ms)
+        if person is not None and self.settings["mode"] == "AND":
+            self.proofs[method] = (person, self.now_ms)
+        self.obey()
+
+    def granted(self, data):
+        method = data["access_method"]
+        if method == "exit":
+            self.credits += 1
+            self.granted_ms = self.now_ms
+        if method not in ("rfid", "password"):
+            return
+        assert self.paused_until_ms is None or self.now_ms >= self.paused_until_ms, "granted in a pause"
+        if self.settings["mode"] == "AND":
+            other = "rfid" if method == "password" else "password"
+            person, at_ms = self.proofs.pop(other)
+            assert self.now_ms - at_ms <= self.settings["factor_window_ms"], "the first factor was too old"
+            assert len(data["factors"]) == 2
+            mine = self.people.get(data.get("card")) if method == "rfid" else None
+            assert not (mine and person and mine != person), "two people's factors"
+        self.credits += 1
+        self.granted_ms = self.now_ms
+
+    def check(self):
+        """After every single thing that happened."""
+        released = self.door.is_released
+        is_boot = not self.has_booted and self.door.is_open is not None
+        self.has_booted = self.has_booted or is_boot
+        if released and not self.was_released:
+            assert self.credits > 0 or (is_boot and self.door.is_open), "unlocked without a grant"
+            self.credits = 0
+        if self.was_released and not released:
+            assert not self.is_open, "locked while open"
+            assert self.door.is_open is False, "locked while the reed said open"
+            self.credits = 0
+        if released:
+            self.credits = 0  # a grant while it is unlocked is used by that
+        self.was_released = released
+
+    @invariant()
+    def it_locks_within_its_limits(self):
+        if not getattr(self, "door", None) or not self.door.is_released or self.closed_ms is None:
+            return
+        begun_ms = max(self.closed_ms, self.granted_ms or 0)
+        most_ms = self.settings["unlock_max_ms"] + LATEST_MS
+        if self.door.state == machine.CLOSING:
+            most_ms = self.settings["relock_ms"] + LATEST_MS
+        assert self.now_ms - begun_ms <= most_ms + LOOK_MS, "it did not lock"
+
+    @invariant()
+    def it_says_what_it_is(self):
+        if getattr(self, "door", None):
+            assert self.door.lock() in ("locked", "unlocked", "jammed")
+            assert all(len(line) <= 16 for line in self.door.display(self.now_ms))
+            assert (
+                self.door.state == machine.BOOTING
+                or self.door.is_open is not None
+                or self.door.is_released
+                or (self.door.state == machine.WAITING)
+            )
+
+
+def test_it_is_never_locked_while_open_and_never_unlocked_without_a_grant():
+    examples = int(os.environ.get("SOAK_EXAMPLES", "160"))
+    STEPS["done"] = 0
+    run_state_machine_as_test(
+        Doors,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=120,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    print(f" {STEPS['done']} steps")  # noqa: T201  the figure is wanted
+    assert STEPS["done"] >= min(10_000, examples * 60)
