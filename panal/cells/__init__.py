@@ -9,6 +9,7 @@ CELLS = (
     "devices",
     "care",
     "cameras",
+    "access",
     "wifi",
 )
 

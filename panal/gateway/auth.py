@@ -13,7 +13,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import nkeys  # type: ignore[import-untyped]
@@ -22,6 +22,7 @@ from nats.aio.msg import Msg
 
 from .broker import Access
 from .bus import Outbox
+from .cell import OldTopics
 from .identity import Identities, holds
 from .limits import Failures, is_private
 from .store import Identity
@@ -36,6 +37,13 @@ MAX_PAYLOAD = 64 * 1024
 REFUSED = "unknown device or wrong token"
 
 
+class Older(NamedTuple):
+    """The one board that gives no user name, and its topics."""
+
+    device_id: str
+    topics: OldTopics
+
+
 class Context(Protocol):
     identities: Identities
     failures: Failures
@@ -46,8 +54,9 @@ class Context(Protocol):
 
 
 class Callout:
-    def __init__(self, context: Context, access: Access, leaves: Iterable[str]) -> None:
+    def __init__(self, context: Context, access: Access, leaves: Iterable[str], older: Older | None = None) -> None:
         self._context = context
+        self._older = older
         self._leaves = sorted(leaves)
         self._account = access.account
         self._issuer = nkeys.from_seed(access.issuer_seed)
@@ -87,20 +96,36 @@ class Callout:
             await self._delay(asked)
         else:
             self.allowed += 1
-        answer = {"jwt": self.permit(user_key, allowed)} if allowed else {"error": REFUSED}
+        is_older = bool(allowed) and not asked["connect_opts"].get("user")
+        answer = {"jwt": self.permit(user_key, allowed, is_older)} if allowed else {"error": REFUSED}
         self._context.outbox.send(message.reply, self.answer(user_key, server_id, answer).encode())
 
     async def _allowed(self, asked: dict[str, Any]) -> str:
         """The device id when it may come in, else ""."""
         given, client = asked["connect_opts"], asked["client_info"]
         device_id, token = given.get("user", ""), given.get("pass", "")
-        if client.get("type") not in ("mqtt", "mqtt_websocket") or client.get("mqtt_id", device_id) != device_id:
+        if client.get("type") not in ("mqtt", "mqtt_websocket"):
+            return ""
+        if not device_id and not token:
+            return await self._older_board(client)
+        if client.get("mqtt_id", device_id) != device_id:
             return ""
         private = is_private(client.get("host", ""))
         if not (private or self._context.plain_public or asked.get("client_tls")):
             return ""
         identity = await self._context.identities.get(device_id)
         return device_id if holds(identity, token) or _keyless(identity, token, private) else ""
+
+    async def _older_board(self, client: dict[str, Any]) -> str:
+        """Who gives no name is the board that PANAL_LEGACY_ACCESS names, on a local network and nowhere else."""
+        older = self._older
+        if older is None or client.get("type") != "mqtt" or not is_private(client.get("host", "")):
+            return ""
+        # another device's id as client id would throw that device out
+        called = client.get("mqtt_id", "")
+        if called != older.device_id and await self._context.identities.get(called) is not None:
+            return ""
+        return older.device_id if await self._context.identities.get(older.device_id) else ""
 
     async def _delay(self, asked: dict[str, Any]) -> None:
         failures = self._context.failures
@@ -112,18 +137,16 @@ class Callout:
             finally:
                 failures.delayed -= 1
 
-    def permit(self, user_key: str, device_id: str) -> str:
+    def permit(self, user_key: str, device_id: str, is_older: bool = False) -> str:
         """The user JWT: this device's topics and nothing else."""
+        says = [f"panal.{device_id}.up.{leaf}" for leaf in self._leaves]
+        hears = [f"panal.{device_id}.down", f"panal.{device_id}.down.>"]
+        if is_older:
+            assert self._older is not None
+            says, hears = [_subject(self._older.topics.hears)], [_subject(self._older.topics.says)]
         permissions = {
-            "pub": {"allow": [f"panal.{device_id}.up.{leaf}" for leaf in self._leaves]},
-            "sub": {
-                "allow": [
-                    f"panal.{device_id}.down",
-                    f"panal.{device_id}.down.>",
-                    "$MQTT.sub.>",
-                    "$MQTT.deliver.pubrel.>",
-                ]
-            },
+            "pub": {"allow": says},
+            "sub": {"allow": [*hears, "$MQTT.sub.>", "$MQTT.deliver.pubrel.>"]},
         }
         user = {"type": "user", "version": 2, "subs": -1, "data": -1, "payload": MAX_PAYLOAD, **permissions}
         return self._signed({"sub": user_key, "aud": self._account, "name": device_id, "nats": user})
@@ -138,6 +161,11 @@ class Callout:
         claims["jti"] = base64.b32encode(hashlib.sha256(msgspec.json.encode(claims)).digest()).decode().rstrip("=")
         text = f"{HEAD}.{_b64(msgspec.json.encode(claims))}"
         return f"{text}.{_b64(self._issuer.sign(text.encode()))}"
+
+
+def _subject(topic: str) -> str:
+    """The NATS subject of an MQTT topic."""
+    return topic.replace("/", ".")
 
 
 def _b64(data: bytes) -> str:

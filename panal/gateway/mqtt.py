@@ -18,7 +18,7 @@ from panal.protocol.errors import PanalError, Unavailable
 from panal.protocol.topics import parse_subject
 
 from . import body as json_body
-from .cell import EventKinds, Hub, Leaf
+from .cell import EventKinds, Hub, Leaf, OldTopics
 from .http import unknown_kind
 from .ledger import Ledger
 from .limits import Rates
@@ -54,6 +54,32 @@ class Bridge:
         await connection.subscribe(
             SUBJECT, QUEUE, cb=self._receive, pending_msgs_limit=100_000, pending_bytes_limit=64 * 1024 * 1024
         )
+
+    async def hear_older(self, connection: Client, device_id: str, topics: OldTopics) -> None:
+        """Listen to the one board that names no device in its topics; bounded and counted as the others."""
+
+        async def receive(message: Msg) -> None:
+            self._take_older(device_id, topics, message.data)
+
+        await connection.subscribe(topics.hears.replace("/", "."), QUEUE, cb=receive)
+
+    def _take_older(self, device_id: str, topics: OldTopics, data: bytes) -> None:
+        if self._context.devices.take(device_id):
+            self._count("older", "too_often")
+            return
+        try:
+            body = json_body.decode_object(data, MAX_BYTES)
+        except PanalError as error:
+            self._complain(device_id, topics.hears, error.code, error)
+            return
+        self._start(self._heed_older(device_id, topics, body), "older")
+
+    async def _heed_older(self, device_id: str, topics: OldTopics, body: Any) -> None:
+        try:
+            await topics.take(self._context.hub, device_id, body)
+            self._count("older", "ok")
+        except PanalError as error:
+            self._complain(device_id, topics.hears, error.code, error)
 
     async def stop(self) -> None:
         await end(self._after)
@@ -92,6 +118,11 @@ class Bridge:
         if leaf.wants_object and type(body) is not dict:
             raise json_body.not_object()
         message = leaf.parse(body, device_id, hub.now_ms())
+        if not leaf.kind:
+            assert leaf.then is not None
+            self._count(name, "ok")
+            self._start(leaf.then(hub, message, None), name)
+            return
 
         def done(answer: Any) -> None:
             if isinstance(answer, PanalError):

@@ -199,8 +199,9 @@ def _said(message: Msg) -> Said | None:
 def _sessions(server: str, data: dict[str, Any]) -> dict[str, Session]:
     found: dict[str, Session] = {}
     for connection in data.get("connections") or ():
-        device_id = connection.get("mqtt_client", "")
-        if device_id and connection.get("authorized_user") == device_id:
+        # the callout sees to it that a board's client id is its own; one of the older kind has another
+        device_id = connection.get("authorized_user", "")
+        if connection.get("mqtt_client") and is_device_id(device_id):
             found[device_id] = Session(server, connection["cid"], _ms(connection["start"]))
     return found
 

@@ -25,6 +25,7 @@ NOUNS_OF_CELLS = {
     "accounts": {"actor", "roles", "words"},
     "devices": {"catalog", "claims", "comb", "commands", "fleet", "labels", "plots", "presence", "telemetry", "words"},
     "care": set(),
+    "access": {"credentials", "lists", "rules", "words"},
     "wifi": {"progress", "words"},
 }
 """Further modules, each a noun of GLOSSARY.md that is large enough for a file of its own."""

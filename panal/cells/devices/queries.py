@@ -388,6 +388,16 @@ def device_of(device_id: str) -> Device | None:
     return Device.objects.filter(id=device_id).exclude(state=State.REVOKED).first()
 
 
+def devices_of(account_id: int, model_codes: Iterable[str]) -> QuerySet[Device]:
+    """Those of some models in an account; none that is revoked."""
+    return Device.objects.filter(account_id=account_id, model_code__in=list(model_codes)).exclude(state=State.REVOKED)
+
+
+def owned_since(device_ids: Iterable[str]) -> dict[str, datetime | None]:
+    """Since when each is its owner's: what is older is not theirs."""
+    return dict(Device.objects.filter(id__in=list(device_ids)).order_by().values_list("id", "owned_at"))
+
+
 def identity(device_id: str) -> Identity | None:
     fields = ("account_id", "model_code", "token_sha256", "keyless", "state")
     found = Device.objects.filter(id=device_id).values_list(*fields).first()

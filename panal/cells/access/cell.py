@@ -1,0 +1,24 @@
+"""The card of doors."""
+
+from panal.cells.card import Card, Entry
+
+from .messages import KINDS
+
+CARD = Card(
+    name="access",
+    app=True,
+    recorders=(
+        ("access.event", "panal.cells.access.recorder:record_events"),
+        ("access.finished", "panal.cells.access.recorder:record_finished"),
+        ("access.renewals", "panal.cells.access.recorder:record_renewals"),
+    ),
+    event_kinds=KINDS,
+    event_recorder="access.event",
+    answers=(
+        ("access.page", "panal.cells.access.lists:page"),
+        ("access.renew_account", "panal.cells.access.lists:renew_account"),
+    ),
+    own_commands=("door.unlock", "door.enroll"),
+    gateway="panal.cells.access.gateway:HANDLERS",
+    words="panal.cells.access.words:WORDS",
+)
