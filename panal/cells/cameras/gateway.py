@@ -15,9 +15,12 @@ from panal.gateway.tasks import end
 from panal.protocol.errors import PanalError, Unavailable
 
 from .boards import Arrival, Arrivals, Line
-from .hub import Camera
+from .hub import Camera, Consumer
 from .machine import POLICY, Commands
 from .messages import COMMANDS
+from .news import ImageKept
+from .paths import Paths
+from .relay import Relay
 from .settings import CONTROLS, CameraSettings
 from .viewers import CHECK_MS, GONE, MOST_VIEWERS, Look, Pass, Pictures, live
 
@@ -36,6 +39,29 @@ class Looking(Protocol):
     def end(self, code: int, reason: str) -> None: ...
 
 
+class Keeper(Protocol):
+    """What keeps frames: images, clips, motion. Its consumers are served where the camera's connection is."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def consumer_of(self, camera: Camera) -> Consumer:
+        """Watches from the camera's connection to its end; then its `gone()` is called, if it has one."""
+        ...
+
+    async def save(self, camera: Camera) -> ImageKept:
+        """The newest picture, as soon as it is kept. Raises PanalError."""
+        ...
+
+    def image_stats(self, camera: Camera) -> dict[str, Any]: ...
+
+    def metrics(self) -> Iterator[Metric]: ...
+
+
+KEEPERS: tuple[Callable[[Hub], Keeper], ...] = ()
+
+
 class Cameras:
     """The service: every camera that this replica knows, by its id."""
 
@@ -43,6 +69,9 @@ class Cameras:
         self.hub = hub
         self.arrivals = Arrivals()
         self.looks: set[Looking] = set()
+        self.keepers = [make(hub) for make in KEEPERS]
+        self._kept: dict[str, list[Consumer]] = {}
+        self.relay = Relay(self)
         self._cameras: dict[str, Camera] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._started_ms = hub.now_ms()
@@ -50,7 +79,10 @@ class Cameras:
     # life
 
     async def start(self) -> None:
+        for keeper in self.keepers:
+            await keeper.start()
         self.hub.bus.listen(self._notice)
+        await self.relay.start()
         self.spawn(self._tick_often())
 
     async def stop(self) -> None:
@@ -60,7 +92,10 @@ class Cameras:
         for camera in self._cameras.values():
             if camera.board:
                 camera.board.close(GONE, "the server stops")
+        await self.relay.stop()
         await end(self._tasks)
+        for keeper in self.keepers:
+            await keeper.stop()
 
     def routes(self) -> Iterable[BaseRoute]:
         pictures = Pictures(self)
@@ -68,6 +103,7 @@ class Cameras:
             Route("/mjpeg", pictures.mjpeg),
             Route("/cameras/{id}/mjpeg", pictures.mjpeg),
             Route("/cameras/{id}/snapshot.jpg", pictures.snapshot),
+            *Paths(self).routes(),
         )
 
     def streams(self) -> Mapping[str, Accept]:
@@ -88,7 +124,11 @@ class Cameras:
         camera = self._cameras.get(device_id)
         if camera is None:
             camera = self._cameras[device_id] = Camera(device_id, self.hub.now_ms)
+            camera.on_change = self.relay.look
         return camera
+
+    def known(self, device_id: str) -> Camera | None:
+        return self._cameras.get(device_id)
 
     async def settings_of(self, device_id: str) -> CameraSettings:
         found: CameraSettings = await self.hub.in_thread(self.hub.store.ask, "cameras.settings", device_id)
@@ -99,14 +139,27 @@ class Cameras:
         for cmd, val in waiting(camera.settings, self._defaults(), self.hub.now_ms()):
             if camera.board:
                 camera.board.command(cmd, val)
+        self._drop_kept(camera)
+        self._kept[camera.device_id] = [keeper.consumer_of(camera) for keeper in self.keepers]
+        for consumer in self._kept[camera.device_id]:
+            camera.watch(consumer)
+        camera.is_elsewhere = False
+        self.relay.came(camera)
         camera.tell(self.status_of(camera))
         camera.look()
+
+    def _drop_kept(self, camera: Camera) -> None:
+        for consumer in self._kept.pop(camera.device_id, ()):
+            camera.unwatch(consumer)
+            if gone := getattr(consumer, "gone", None):
+                gone()
 
     def _defaults(self) -> dict[str, int | None]:
         s = self.hub.settings
         return {"resolution": s.camera_resolution, "quality": s.camera_quality, "fps": s.camera_fps}
 
     def went(self, camera: Camera) -> None:
+        self._drop_kept(camera)
         camera.tell(self.status_of(camera))
 
     # who looks
@@ -209,6 +262,7 @@ class Cameras:
             if isinstance(camera.board, Line):
                 camera.board.handle_deadline(now_ms)
             camera.look()
+        self.relay.tick(now_ms)
         self._check_due()
 
     def _check_due(self) -> None:
@@ -241,6 +295,8 @@ class Cameras:
 
     def stats_of(self, camera: Camera) -> dict[str, Any]:
         board, counts = camera.board, camera.counts
+        if board is None and camera.is_elsewhere and camera.stats_elsewhere:
+            return camera.stats_elsewhere
         uptime_s = (self.hub.now_ms() - (board.connected_ms if board else self._started_ms)) // 1000
         return {
             "status": "ok",
@@ -276,6 +332,8 @@ class Cameras:
                 gauge.add_metric([camera.device_id], value(camera))
             yield gauge
         yield from _counters(cameras)
+        for keeper in self.keepers:
+            yield from keeper.metrics()
         yield GaugeMetricFamily("panal_camera_arrivals", "Connections that have not registered", len(self.arrivals))
 
 

@@ -100,6 +100,7 @@ class Camera:
         self.board: Board | None = None
         self.is_elsewhere = False
         """Another replica holds its connection, and we get its frames from there."""
+        self.stats_elsewhere: dict[str, Any] = {}
         self.info: dict[str, Any] = {}
         self.health: dict[str, Any] = {}
         self.latest: Frame | None = None
