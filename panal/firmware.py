@@ -33,6 +33,7 @@ FIRMWARE = (
     "cells/access/rules.py",
     "cells/access/roster.py",
     "cells/access/journal.py",
+    "cells/cameras/messages.py",
     "cells/wifi/messages.py",
 )
 ASSETS = ("board/assets/**/*",)

@@ -8,6 +8,7 @@
 | transport | `mqtt` or `http` |
 | server | `http://host:port` or `https://host:port` |
 | mqtt | `host:port` of the broker; empty: the server's host, 1883, or 8883 with TLS |
+| stream | `host:port` of the stream port, for cameras; empty: the server's host, 6972 |
 | ca | file with the CA (PEM) that is trusted, and with it TLS; empty: plain text |
 | tls_name | the name in the server's certificate where it is not its address |
 | plain_public | true lets plain text go to public addresses |
@@ -29,6 +30,7 @@ DEFAULTS = (
     ("transport", "mqtt"),
     ("server", ""),
     ("mqtt", ""),
+    ("stream", ""),
     ("ca", ""),
     ("tls_name", ""),
     ("plain_public", False),

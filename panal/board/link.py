@@ -7,13 +7,14 @@ import binascii
 
 from panal.board import net
 
+STREAM_PORT = 6972
 PRIVATE = ("10.", "192.168.", "127.", "169.254.", "::1", "fe80:", "fc", "fd")
 
 
 def make(board, pem):
     """The link that `config` names; `pem` is the pinned CA's text, or None. Raises net.Refused."""
     config = board.config
-    context = pinned(pem) if pem else None
+    context = board.tls = pinned(pem) if pem else None
     if config["transport"] == "http":
         from panal.board import link_http
 
@@ -41,6 +42,13 @@ def mqtt_address(config):
     if config["mqtt"]:
         return _split(config["mqtt"], usual)
     return http_address(config["server"])[0], usual
+
+
+def stream_address(config, context):
+    """(host, port) of the stream port: `stream` "host:port", else the server's host. Raises net.Refused."""
+    text = config["stream"]
+    address = _split(text, STREAM_PORT) if text else (http_address(config["server"])[0], STREAM_PORT)
+    return _checked(config, address, context)[0]
 
 
 def _split(text, port):

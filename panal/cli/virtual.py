@@ -18,11 +18,12 @@ Plain = Annotated[bool, typer.Option("--plain-public", help="Let plain text go t
 
 @app.command()
 def run(
-    model: Annotated[str, typer.Option(help="wearable-1")],
+    model: Annotated[str, typer.Option(help="wearable-1, camera-1, camera-2")],
     id: Annotated[str, typer.Option(help="The device's id.")],
     token: Annotated[str, typer.Option(help="Its token, as `panal device mint` showed it once.")],
     server: Server,
     mqtt: Mqtt = "",
+    stream: Annotated[str, typer.Option(help="The stream port, host:port; otherwise the server's host, 6972.")] = "",
     ca: Ca = None,
     transport: Annotated[str, typer.Option(help="mqtt or http")] = "mqtt",
     dir: Annotated[Path | None, typer.Option(help="Its flash; what is in it survives. Otherwise a new folder.")] = None,
@@ -35,6 +36,7 @@ def run(
     pace: Annotated[int, typer.Option(min=1, help="How much faster than life the times of Wi-Fi pass.")] = 1,
     radio: Annotated[str, typer.Option(help="JSON list of networks in the air; else the one it knows.")] = "",
     tls_name: Annotated[str, typer.Option(help="The name in the server's certificate, where it is another.")] = "",
+    scene: Annotated[str, typer.Option(help="What a camera sees: entrance, garden or workshop.")] = "",
 ) -> None:
     """Run one device. Without --json type: press, tilt on, tilt off, wifi off, wifi on, battery 0.5."""
     from panal.virtual import build, runner
@@ -48,12 +50,15 @@ def run(
         "model": model,
         "server": server,
         "mqtt": mqtt,
+        "stream": stream,
         "transport": transport,
     }
     config |= {"plain_public": plain_public, "ntp": ntp, "tls_name": tls_name}
     runner.prepare(folder, config, ca)
     options = [*(["--json"] if json else []), *(["--no-clock"] if no_clock else []), *(["--fresh"] if fresh else [])]
     options += [f"--pace={pace}", *_in_the_air(radio)]
+    if runner.has_camera(model):
+        options.append(runner.start_scene(scene or id))
     try:
         runner.run(folder, vm, *options)
     except runner.NotReady as error:
@@ -70,7 +75,7 @@ def _in_the_air(radio: str) -> list[str]:
 
 
 def _no_board(model: str) -> str:
-    return f"There is no board description for model {model!r} yet; wearable-1 has one."
+    return f"There is no board description for model {model!r} yet; wearable-1 and camera-1 have one."
 
 
 def _check(is_good: bool, sentence: str) -> None:

@@ -1,17 +1,21 @@
 """One virtual device: the firmware on simulated hardware, in the MicroPython VM or on CPython.
 
     micropython -m panal.virtual.device FOLDER [--json] [--no-clock] [--fresh] [--pace=N] [--ports=N,N] [--radio=JSON]
+        [--scene=N]
 
 FOLDER is its flash with config.json in it. Standard input, one JSON object a line:
     {"do":"press","part":"button","ms":100} · {"do":"wifi","on":false} · {"do":"battery","value":0.5} ·
-    {"do":"tilt","on":true} · {"do":"radio","networks":[{"ssid","password","rssi","dhcp","internet","hidden"}]}
+    {"do":"tilt","on":true} · {"do":"camera","covered":true,"night":null,"walk_ms":0} (panal/virtual/scene.py) ·
+    {"do":"radio","networks":[{"ssid","password","rssi","dhcp","internet","hidden"}]}
 Standard output, one JSON object a line:
     {"led":"steady|blink_500|blink_200|blink_100"} · {"link":"up|down"} · {"queue":n} · {"log":{"level","message"}} ·
     {"portal":"http://127.0.0.1:PORT/"|null} · {"dns":PORT|null} · {"wifi":{"ssid_hash":"8 digits"}|null} ·
+    {"stream":"up|down"} · {"flash":0..255} ·
     {"heap":{"live_bytes":n}}, which is what is alive after a collection, and only in the VM.
 A board knows its home network from the start, and --fresh none, as one from the factory. --pace: how much faster than
 life the times of Wi-Fi pass; --ports: loopback ports of its portal, HTTP and DNS; --radio: one network
-that is in the air at first; one option for each, because an argument of the VM has at most 255 letters.
+that is in the air at first; one option for each, because an argument of the VM has at most 255 letters; --scene: the
+loopback port of what its camera sees.
 With --json the end of the input is the end of the device, so that it never outlives who started it. Without it, the
 words `press`, `tilt on`, `wifi off`, `battery 0.5` do the same, and what happens is told in plain lines.
 """
@@ -91,10 +95,19 @@ class Bench:
             parts["battery"].value = said["value"]
         elif do == "wifi":
             self.hardware.wifi.switch(said["on"])
+        elif do == "camera":
+            self._surround(said)
         elif do == "radio":
             self.hardware.wifi.networks = [network for network in said["networks"] if network["ssid"]]
         else:
             raise ValueError
+
+    def _surround(self, said):
+        from panal.virtual import camera
+
+        for name in ("covered", "night", "walk_ms"):
+            if name in said:
+                camera.surroundings[name] = said[name]
 
     async def look(self, board):
         """Tell what can be seen from outside, for ever."""
@@ -107,6 +120,9 @@ class Bench:
                 parts["led"].seen = lambda pattern: self.tell("led", pattern)
                 parts["led"].look()
             self.tell("link", "up" if board.link.is_up else "down")
+            if "camera" in parts:
+                self.tell("stream", "up" if parts["led"].is_lit else "down")
+                self.tell("flash", parts["flash"].level)
             self._look_at_wifi(board)
             if IS_VM and looks % HEAP_LOOKS == FIRST_HEAP_LOOK:
                 gc.collect()
@@ -155,6 +171,7 @@ async def power_on(folder, bench, arguments):
         [json.loads(argument[8:]) for argument in arguments if argument.startswith("--radio=")] or HOME,
         int(_option(arguments, "pace") or "1"),
         [int(port) for port in (_option(arguments, "ports") or "").split(",") if port],
+        int(_option(arguments, "scene") or "0"),
     )
     if "--fresh" not in arguments:
         give_home(folder, values["token"])

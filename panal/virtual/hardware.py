@@ -5,6 +5,7 @@ MicroPython-compatible: it runs inside the VM, beside the firmware's own files, 
 
 import asyncio
 import errno
+import sys
 import time
 
 import panal
@@ -70,12 +71,15 @@ class ActiveLow:
     def __init__(self, pin):
         self.seen = None
         self.pattern = None
+        self.is_lit = False
         self._changed_ms = ticks_ms()
 
     def on(self):
+        self.is_lit = True
         self._change()
 
     def off(self):
+        self.is_lit = False
         self._change()
 
     def _change(self):
@@ -97,6 +101,21 @@ class ActiveLow:
         if pattern != self.pattern and self.seen is not None:
             self.pattern = pattern
             self.seen(pattern)
+
+
+class Lamp:
+    """A light that the simulated sensor sees."""
+
+    level = 0
+
+    def __init__(self, pin):
+        pass
+
+    def shine(self, level):
+        from panal.virtual import camera
+
+        self.level = level
+        camera.surroundings["flash"] = level
 
 
 class Battery:
@@ -226,14 +245,28 @@ class AirStream:
         self._wifi.let_go(self._stream)
 
 
+def _description(model, scene):
+    """The board's description; what it imports of MicroPython's own and is not here is simulated."""
+    if sys.implementation.name != "micropython":
+        sys.modules.setdefault("machine", type(sys)("machine"))  # the drivers name it, and nothing here uses it
+    description = __import__("panal.board.boards." + model.replace("-", "_"), None, None, ("parts",))
+    if hasattr(description, "SENSOR"):
+        from panal.virtual import camera
+
+        camera.sensor, camera.address = description.SENSOR, scene and ("127.0.0.1", scene)
+        sys.modules["camera"] = camera
+    return description
+
+
 class Hardware:
     FIRMWARE = panal.__version__
     MODE = "virtual"
     TICKS_PERIOD = TICKS_PERIOD
 
-    def __init__(self, model, device_id, reset_cause, has_clock=True, networks=HOME, pace=1, portal=None):
-        """`pace`: how much faster than life the times of Wi-Fi pass; `portal`: its loopback ports, (HTTP, DNS)."""
-        description = __import__("panal.board.boards." + model.replace("-", "_"), None, None, ("parts",))
+    def __init__(self, model, device_id, reset_cause, has_clock=True, networks=HOME, pace=1, portal=None, scene=0):
+        """`pace`: how much faster than life the times of Wi-Fi pass; `portal`: its loopback ports, (HTTP, DNS);
+        `scene`: the port of what its camera sees (panal/virtual/scene.py)."""
+        description = _description(model, scene)
         self.CELLS = description.CELLS
         self.parts = description.parts(Drivers)
         self.rtc = Rtc(has_clock)
@@ -290,3 +323,4 @@ class Drivers:
     Switch = Switch
     ActiveLow = ActiveLow
     Battery = Battery
+    Lamp = Lamp

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -40,6 +41,25 @@ def free_port(kind: socket.SocketKind) -> int:
         return int(probe.getsockname()[1])
 
 
+def has_camera(model: str) -> bool:
+    """Whether a board of this model has something to look with."""
+    path = build.PACKAGE / "board" / "boards" / f"{model.replace('-', '_')}.py"
+    return "\nSENSOR = " in path.read_text(encoding="utf-8")
+
+
+def start_scene(name: str) -> str:
+    """Begin what a camera sees, in a process that ends with the device that this one becomes; the device's option."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        command = [sys.executable, "-m", "panal.virtual.scene", f"--fd={listening.fileno()}", f"--parent={os.getpid()}"]
+        subprocess.Popen(  # noqa: S603
+            [*command, "--name", name],
+            pass_fds=[listening.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # else whoever listens to the device would wait for it too
+        )
+        return f"--scene={listening.getsockname()[1]}"
+
+
 def run(folder: Path, vm: str, *options: str) -> NoReturn:
     """Become the device. `vm`: micropython or cpython. Raises NotReady."""
     arguments = [
@@ -53,5 +73,5 @@ def run(folder: Path, vm: str, *options: str) -> NoReturn:
     if program is None:
         raise NotReady("The MicroPython VM is not here. Run tools/micropython.sh once, or add --vm cpython.")
     os.chdir(build.build())
-    words = [str(program), "-X", reboot.HEAP, "-m", reboot.MODULE, *arguments, f"--vm={program}"]
+    words = [str(program), "-X", reboot.heap_for(arguments), "-m", reboot.MODULE, *arguments, f"--vm={program}"]
     os.execv(program, words)  # noqa: S606

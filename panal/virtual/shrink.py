@@ -22,7 +22,7 @@ def shrink(files: Files) -> Files:
     """The same files (path → text), smaller. Raises SyntaxError for what is no Python."""
     while (fewer := _without_unused(files)) != files:
         files = fewer
-    words = {path: set(_words(text)) for path, text in files.items()}
+    words = {path: _foreign_words(text) for path, text in files.items()}
     elsewhere = {path: set().union(*(w for p, w in words.items() if p != path)) for path in files}
     said = _keywords(files.values())
     return {path: _shortened(text, elsewhere[path], _parameters(text) - said) for path, text in files.items()}
@@ -77,6 +77,18 @@ def _words(text: str) -> Iterator[str]:
             yield token.string
         elif token.type == tokenize.STRING and token.string.strip("\"'").isidentifier():
             yield token.string.strip("\"'")
+
+
+def _foreign_words(text: str) -> set[str]:
+    """The words that may name something of another file: all but this file's own constants, where they stand alone."""
+    own, found, before = _constants(text), set(), ""
+    for token in _tokens(text):
+        if token.type == tokenize.NAME and (before == "." or token.string not in own):
+            found.add(token.string)
+        elif token.type == tokenize.STRING and token.string.strip("\"'").isidentifier():
+            found.add(token.string.strip("\"'"))
+        before = token.string
+    return found
 
 
 def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:

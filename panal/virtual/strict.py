@@ -16,10 +16,11 @@ from fnmatch import fnmatch
 from typing import Any
 
 ALLOWED = frozenset(
-    "array asyncio binascii collections cryptography cryptolib errno esp32 gc hashlib io json machine micropython"
-    " network os panal socket ssl struct sys time tls".split()
+    "array asyncio binascii camera collections cryptography cryptolib errno esp32 gc hashlib io json machine"
+    " micropython network os panal socket ssl struct sys time tls".split()
 )
-"""Modules that stock ESP32 firmware has and ours uses; CPython says `ssl` for `tls`, `cryptography` for `cryptolib`."""
+"""Modules that ESP32 firmware has and ours uses, `camera` in a camera's image only. CPython says
+`ssl` for `tls`, `cryptography` for `cryptolib`."""
 
 FIRMWARE = (
     "panal.protocol.*",

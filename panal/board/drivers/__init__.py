@@ -73,3 +73,14 @@ class Battery:
         """0..1"""
         mv = self._adc.read_uv() * self._divider / 1000
         return min(1.0, max(0.0, (mv - self._empty_mv) / (self._full_mv - self._empty_mv)))
+
+
+class Lamp:
+    """A light that can be dimmed."""
+
+    def __init__(self, pin):
+        self._pwm = machine.PWM(machine.Pin(pin), freq=1000, duty_u16=0)
+
+    def shine(self, level):
+        """0..255"""
+        self._pwm.duty_u16(level * 257)

@@ -35,6 +35,7 @@ class Device:
         self.settings = {"heartbeat_s": self._set_heartbeat, "log_level": self._set_log_level}
         self._obeyed = {}
         self._told = {}
+        self.other_way = None  # say(leaf, document) of a cell that has a connection of its own
 
     async def run(self):
         """Heartbeats, for ever: one at once on every connection, then one in every interval."""
@@ -125,7 +126,9 @@ class Device:
         for answer in inbox.messages_to_send():
             if inbox.is_remembered(answer):
                 self._memory.save(answer["id"], answer)
-            self._board.link.say("answer", answer)  # not up: the server sends the command again on the next hello
+            # Not up: the server sends the command again on the next hello.
+            if not self._board.link.say("answer", answer) and self.other_way is not None:
+                self.other_way("answer", answer)
 
     async def _ping(self, args):
         return {"uptime_s": self._board.clock.monotonic_ms() // 1000}
