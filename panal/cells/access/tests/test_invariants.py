@@ -33,6 +33,7 @@ class Doors(RuleBasedStateMachine):
         self.settings = dict(machine.defaults(), mode=mode, lock_sensor=sensor)
         self.now_ms, self.kept = 0, 0
         self.is_open, self.is_pressed, self.bolt = is_open, False, None
+        self.last_ask = 0
         self.people = {ANN: 1, BOB: 2}
         self.codes = {(3, 6, 4): 0, (1, 1, 1): 1, (2, 2, 2): 2}
         self.power()
@@ -45,7 +46,8 @@ class Doors(RuleBasedStateMachine):
         self.door = machine.Door(self.settings, self.kept, self.now_ms)
         self.was_released, self.credits, self.has_booted = False, 0, False
         self.closed_ms, self.granted_ms = None, None
-        self.proofs, self.paused_until_ms, self.asks = {}, None, []
+        self.proofs, self.paused_until_ms = {}, None
+        self.asks, self.is_slow, self.answering = [], False, None
         if self.kept:
             self.paused_until_ms = self.now_ms + min(30000 << (self.kept - 1), 600000)
         assert not self.door.is_released
@@ -105,13 +107,39 @@ class Doors(RuleBasedStateMachine):
         STEPS["done"] += 1
         self.bolt = bolt
 
-    @rule(number=st.integers(-1, 40), refusal=st.sampled_from(["", "unknown_card"]))
-    def forge(self, number, refusal):
-        """An answer that nobody asked for."""
+    @rule(is_slow=st.booleans())
+    def flash(self, is_slow):
+        """A slow list is one whose answers come when they come."""
+        self.is_slow = is_slow
+
+    @rule(which=st.integers(0, 5))
+    @precondition(lambda self: self.asks)
+    def answer_late(self, which):
         STEPS["done"] += 1
-        self.door.receive_answer(number, refusal, 1, self.now_ms)
-        self.obey()
+        self.answer(*self.asks.pop(which % len(self.asks)))
         self.check()
+
+    @rule(off=st.sampled_from([-2, -1, 0, 1, 2]), refusal=st.sampled_from(["", "unknown_card"]))
+    def forge(self, off, refusal):
+        """An answer that nobody asked for, or that the list never gave."""
+        STEPS["done"] += 1
+        latest = self.asks[-1][0] if self.asks else self.last_ask
+        if off or not self.asks:
+            self.door.receive_answer(latest + off, refusal, 1, self.now_ms)
+            self.obey()
+            self.check()
+
+    @rule(before_ms=st.integers(0, 60), then=st.sampled_from(["move", "rattle", "nothing"]))
+    def approach(self, before_ms, then):
+        """To the moment before a time of the lock is over, where a door that moves matters most."""
+        until_ms = self.door._until_ms - before_ms
+        if self.now_ms < until_ms < self.now_ms + 12000:
+            self.let(until_ms - self.now_ms)
+            if then == "move":
+                self.move(not self.is_open)
+            elif then == "rattle":
+                self.rattle(20, 5)
+            self.let(100)
 
     @rule(seconds=st.integers(5, 60))
     def enroll(self, seconds):
@@ -143,7 +171,10 @@ class Doors(RuleBasedStateMachine):
     def obey(self):
         for event in self.door.events():
             if event[0] == "ask":
-                self.answer(*event[1:])
+                self.last_ask = event[1]
+                self.asks.append((*event[1:], self.now_ms))
+                if not self.is_slow:
+                    self.answer(*self.asks.pop())
             elif event[0] == "keep":
                 self.kept = event[1]
                 if self.kept:
@@ -151,13 +182,16 @@ class Doors(RuleBasedStateMachine):
             elif event[0] == "log" and event[1] == "door.attempt" and event[2]["access_granted"]:
                 self.granted(event[2])
 
-    def answer(self, number, method, what):
+    def answer(self, number, method, what, asked_ms):
         person = (self.people if method == "rfid" else self.codes).get(what)
         missing = "unknown_card" if method == "rfid" else "wrong_code"
+        is_timely = number == self.last_ask and self.now_ms - asked_ms < machine.ANSWER_MS
+        self.answering = method if person is not None and is_timely else None
         self.door.receive_answer(number, missing if person is None else "", person or 0, self.now_ms)
-        if person is not None and self.settings["mode"] == "AND":
+        if self.answering and self.settings["mode"] == "AND":
             self.proofs[method] = (person, self.now_ms)
         self.obey()
+        self.answering = None
 
     def granted(self, data):
         method = data["access_method"]
@@ -166,6 +200,7 @@ class Doors(RuleBasedStateMachine):
             self.granted_ms = self.now_ms
         if method not in ("rfid", "password"):
             return
+        assert self.answering == method, "granted without a good answer to the last question"
         assert self.paused_until_ms is None or self.now_ms >= self.paused_until_ms, "granted in a pause"
         if self.settings["mode"] == "AND":
             other = "rfid" if method == "password" else "password"
