@@ -240,6 +240,7 @@ def test_a_killed_server_leaves_whole_files_and_takes_no_number_again(tmp_path, 
     there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.jpg")}
     assert there >= set(said) - {""}
     assert all(data.startswith(b"\xff\xd8") and data.endswith(b"\xff\xd9") for data in contents(tmp_path))
+    (tmp_path / said[0]).with_name(".900.jpg.part").write_bytes(b"half")
     save_all(new_saver(), unsaved(1_790_000_000_000))
     assert kept[-1].path not in there
     assert not list(tmp_path.rglob("*.part"))
