@@ -1,9 +1,9 @@
 """The bus: domain events to whoever listens here and, over NATS, to the other replicas.
 
 An event is told to listeners in this process at once, without the way through the broker, and it also works while the
-broker is away. Other replicas get one NATS message per subject and transaction: `bus.<account or 0>.<topic>`, a JSON
-list of events, each the list of its fields in order. Only the replica in which something was committed reacts to it
-(sends the command): `on_own`.
+broker is away. Other replicas, which exist only where the broker is not the embedded one, get one NATS message per
+subject and transaction: `bus.<account or 0>.<topic>`, a JSON list of events, each the list of its fields in order. Only
+the replica in which something was committed reacts to it (sends the command): `on_own`.
 """
 
 import asyncio
@@ -72,7 +72,8 @@ class Outbox:
 
 
 class Bus:
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox | None) -> None:
+        """Without an outbox there are no other replicas."""
         self._outbox = outbox
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: set[Listener] = set()
@@ -91,11 +92,9 @@ class Bus:
             self._loop.call_soon_threadsafe(self._publish, list(events))
 
     def _publish(self, events: list[DomainEvent]) -> None:
-        subjects: defaultdict[str, list[DomainEvent]] = defaultdict(list)
-        for event in events:
-            subjects[f"bus.{event.account_id or 0}.{event.topic}"].append(event)
-        for subject, together in subjects.items():
-            self._outbox.send(subject, msgspec.json.encode(together, enc_hook=str))
+        if self._outbox is not None:
+            for subject, together in _by_subject(events).items():
+                self._outbox.send(subject, msgspec.json.encode(together, enc_hook=str))
         for event in events:
             self._tell(event)
             _each(self._own, event)
@@ -161,6 +160,13 @@ class News:
         except TimeoutError:
             return False
         return True
+
+
+def _by_subject(events: list[DomainEvent]) -> dict[str, list[DomainEvent]]:
+    subjects: defaultdict[str, list[DomainEvent]] = defaultdict(list)
+    for event in events:
+        subjects[f"bus.{event.account_id or 0}.{event.topic}"].append(event)
+    return subjects
 
 
 def _each(listeners: Iterable[Listener], event: DomainEvent) -> None:

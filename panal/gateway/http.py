@@ -10,6 +10,7 @@ import binascii
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
@@ -20,9 +21,10 @@ from panal.protocol.errors import BadRequest, PanalError, TooLarge, Unauthorized
 from panal.protocol.topics import HTTP_PREFIXES, INGEST
 
 from . import body as json_body
-from .cell import Answered, Call, EventKinds, Hub, Path
+from .cell import Answered, Call, EventKinds, HttpHandler, Hub, Path, Stores
 from .errors import Headers, document_of, headers_of, status_of
 from .identity import Identities, holds
+from .ledger import Ledger
 from .limits import Failures, Rates, is_near, is_private
 from .store import Identity
 
@@ -39,6 +41,11 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+Told = Callable[[int, bytes, Headers], None]
+"""Hears an answer: status, body, headers beyond those that every answer has."""
+
+NO_QUERY: Mapping[str, str] = {}
+
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -49,6 +56,7 @@ class Context(Protocol):
     addresses: Rates
     devices: Rates
     failures: Failures
+    ledger: Ledger
     plain_public: bool
     http_counts: Counter[tuple[str, int]]
 
@@ -56,6 +64,15 @@ class Context(Protocol):
     def hub(self) -> Hub: ...
 
     async def sleep(self, seconds: float) -> None: ...
+
+
+class Head(NamedTuple):
+    """The head of a request that `DeviceApi.take` may answer: a POST of a JSON object with a token in its headers."""
+
+    path: str
+    device_id: str
+    token: str
+    length: int
 
 
 class Heads(NamedTuple):
@@ -85,24 +102,37 @@ def heads_of(headers: Sequence[tuple[bytes, bytes]]) -> Heads:
 
 def device_api(context: Context, paths: Sequence[Path], kinds: Mapping[str, EventKinds]) -> "DeviceApi":
     """The device API, as a Starlette route or behind a Front."""
-    return DeviceApi(context, [*paths, Path(("POST",), INGEST, ingest_of(kinds))])
+    stores = ingest_of(kinds)
+    return DeviceApi(context, [*paths, Path(("POST",), INGEST, _waiting(stores), stores=stores)])
 
 
-def ingest_of(kinds: Mapping[str, EventKinds]) -> Callable[[Hub, Call], Awaitable[Answered]]:
+def ingest_of(kinds: Mapping[str, EventKinds]) -> Stores:
     """`POST events/ingest` for the kinds of event that the cells take."""
     allowed = tuple(kinds)
 
-    async def ingest(hub: Hub, call: Call) -> Answered:
+    def message(call: Call) -> tuple[str, Any]:
         kind = call.body.get("eventType")
         cell = kinds.get(kind) if isinstance(kind, str) else None
         if cell is None:
             raise unknown_kind(kind, "eventType", allowed)
-        message = cell.parse_http(call.body, call.caller.device_id, call.now_ms)
-        recorded = await hub.submit(cell.ledger_kind, message, True)
-        document = {"ok": True, "eventId": str(recorded.event_id), "duplicated": recorded.duplicated}
-        return 200 if recorded.duplicated else 201, document
+        return cell.ledger_kind, cell.parse_http(call.body, call.caller.device_id, call.now_ms)
 
-    return ingest
+    return Stores(message, _recorded)
+
+
+def _recorded(recorded: Any) -> Answered:
+    document = {"ok": True, "eventId": str(recorded.event_id), "duplicated": recorded.duplicated}
+    return 200 if recorded.duplicated else 201, document
+
+
+def _waiting(stores: Stores) -> HttpHandler:
+    """The handler that does what `stores` says."""
+
+    async def handler(hub: Hub, call: Call) -> Answered:
+        kind, message = stores.message(call)
+        return stores.answer(await hub.submit(kind, message, True))
+
+    return handler
 
 
 def unknown_kind(kind: Any, field: str, allowed: tuple[str, ...]) -> PanalError:
@@ -186,25 +216,62 @@ class DeviceApi(BaseRoute):
         await reply(send, status, json_body.encode(document), extra)
 
     async def _answer(self, path: Path, scope: Scope, receive: Receive) -> Answered:
-        context = self.context
         address = (scope.get("client") or ("", 0))[0]
-        if wait_s := context.addresses.take(address):
-            raise too_often(wait_s)
-        if scope["scheme"] == "http" and not context.plain_public and not is_private(address):
-            raise Unavailable("tls_required", "over a public network only with TLS", retry_after_s=3600)
+        self._admit(address, scope["scheme"])
         heads = heads_of(scope["headers"])
         body = await self._body(path, heads, receive)
         caller = await self._caller(path, heads, body, scope["panal.id"], address)
-        if wait_s := context.devices.take(caller.device_id):
-            raise too_often(wait_s)
-        hub = context.hub
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
-        return await path.handler(hub, Call(caller, body, scope["panal.id"], query, hub.now_ms()))
+        return await path.handler(self.context.hub, self._call(caller, body, scope["panal.id"], query))
+
+    def _admit(self, address: str, scheme: str) -> None:
+        context = self.context
+        if wait_s := context.addresses.take(address):
+            raise too_often(wait_s)
+        if scheme == "http" and not context.plain_public and not is_private(address):
+            raise Unavailable("tls_required", "over a public network only with TLS", retry_after_s=3600)
+
+    def _call(self, caller: Identity, body: Any, path_id: str, query: Mapping[str, str]) -> Call:
+        if wait_s := self.context.devices.take(caller.device_id):
+            raise too_often(wait_s)
+        return Call(caller, body, path_id, query, self.context.hub.now_ms())
+
+    def take(self, head: Head, data: bytes, address: str, scheme: str, told: Told) -> bool:
+        """Answer a whole request without a task: `told` hears it, at once or after the commit.
+
+        False where more than that is needed, for an unknown token or device as well; then nothing was done.
+        """
+        path = self._exact.get(head.path)
+        caller, fresh = self.context.identities.known(head.device_id)
+        if path is None or path.stores is None or not fresh or caller is None or not holds(caller, head.token):
+            return False
+        answer = partial(self._tell, path, path.stores, told)
+        try:
+            self._admit(address, scheme)
+            body = json_body.decode_object(data, path.max_bytes)
+            _check_named(head.device_id, body)
+            kind, message = path.stores.message(self._call(caller, body, "", NO_QUERY))
+            self.context.ledger.put(kind, message, True, answer)
+        except PanalError as error:
+            answer(error)
+        except Exception:  # as in `handle`
+            logger.exception("%s", path.path)
+            answer(Unavailable("unavailable", "something went wrong here"))
+        return True
+
+    def _tell(self, path: Path, stores: Stores, told: Told, outcome: Any) -> None:
+        extra: Headers = []
+        if isinstance(outcome, PanalError):
+            status, document, extra = _refused(outcome)
+        else:
+            status, document = stores.answer(outcome)
+        self.context.http_counts[path.path, status] += 1
+        told(status, json_body.encode(document), extra)
 
     async def _body(self, path: Path, heads: Heads, receive: Receive) -> Any:
         if not path.body:
             return None
-        if path.body == "object" and not _is_json(heads.content_type):
+        if path.body == "object" and not is_json(heads.content_type):
             raise UnsupportedType("not_json_type", "Content-Type must be application/json")
         if heads.content_length and int(heads.content_length) > DRAIN_BYTES:
             raise too_large(path.max_bytes)
@@ -214,8 +281,8 @@ class DeviceApi(BaseRoute):
     async def _caller(self, path: Path, heads: Heads, body: Any, path_id: str, address: str) -> Identity:
         named, token = credentials(heads)
         device_id = named or _id_in(body) or (path_id if path.path.startswith("devices/") else "")
-        if named and isinstance(body, dict) and body.get("deviceId") not in (None, named):
-            raise BadRequest("device_mismatch", "deviceId is not the device that called", "deviceId")
+        if named and isinstance(body, dict):
+            _check_named(named, body)
         if token and not device_id:
             raise fields.missing("deviceId")
         identities = self.context.identities
@@ -242,6 +309,11 @@ class DeviceApi(BaseRoute):
         return Unauthorized("unauthorized", "unknown device or wrong key")
 
 
+def _check_named(named: str, body: dict[str, Any]) -> None:
+    if body.get("deviceId") not in (None, named):
+        raise BadRequest("device_mismatch", "deviceId is not the device that called", "deviceId")
+
+
 def _refused(error: PanalError) -> tuple[int, Any, Headers]:
     status = status_of(error)
     return status, document_of(error), headers_of(error, status)
@@ -255,7 +327,7 @@ def too_large(most: int) -> PanalError:
     return TooLarge("too_large", f"at most {most} bytes")
 
 
-def _is_json(content_type: str) -> bool:
+def is_json(content_type: str) -> bool:
     kind = content_type.partition(";")[0].strip().lower()
     return kind in ("application/json", "") or (kind.startswith("application/") and kind.endswith("+json"))
 

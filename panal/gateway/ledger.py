@@ -50,6 +50,7 @@ class Ledger:
         self._group = group
         self._observe = observe
         self._wake = threading.Event()
+        self._is_waking = False
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -94,8 +95,15 @@ class Ledger:
             self.shed[number] += 1
             raise Unavailable("busy", "too much is waiting to be stored", retry_after_s=2)
         lane.append(Waiting(Entry(kind, message), done))
-        if not self._wake.is_set():
-            self._wake.set()
+        if not self._is_waking:
+            self._is_waking = True
+            assert self._loop is not None
+            self._loop.call_soon(self._wake_writer)
+
+    def _wake_writer(self) -> None:
+        """After all that the loop has at hand: the writer then finds one group, not its first message."""
+        self._is_waking = False
+        self._wake.set()
 
     def _write(self) -> None:
         while True:
@@ -143,8 +151,11 @@ class Ledger:
         for done, answer in answered:
             if done is None:
                 self.lost += isinstance(answer, PanalError)
-            else:
+                continue
+            try:
                 done(answer)
+            except Exception:  # one that cannot be told must not keep the others waiting
+                logger.exception("an answer was not told")
 
 
 def _resolve(future: asyncio.Future[Any], answer: Any) -> None:

@@ -1,0 +1,146 @@
+"""uvicorn's HTTP protocol with a short way for the hot paths of devices, past task, ASGI and head parser.
+
+A request takes the short way when it has come whole and alone in one piece: a head that says nothing out of the usual,
+its body, and nothing after it. The device API then answers it, after the commit, from a callback. Whatever is different
+in any way (pieces, chunks, pipelines, proxies, unknown tokens, other paths) goes to uvicorn byte for byte, so all that
+is hard about HTTP stays there, and the answers are the same either way.
+
+The head of a device hardly changes from one request to the next; it is parsed once, by the same llhttp that uvicorn
+uses, and remembered.
+"""
+
+import asyncio
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from .errors import Headers
+from .http import DeviceApi, Head, credentials, heads_of, is_json
+
+MAX_HEAD = 2048
+HEADS = 2048
+UNUSUAL = {b"expect", b"transfer-encoding", b"upgrade", b"x-forwarded-for", b"x-forwarded-proto"}
+
+
+def protocol_of(api: DeviceApi) -> type[asyncio.Protocol]:
+    """The class for uvicorn's option `http`."""
+    return type("DeviceProtocol", (QuickProtocol,), {"api": api})
+
+
+class QuickProtocol(HttpToolsProtocol):
+    api: ClassVar[DeviceApi]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._between_messages = True  # of those that uvicorn parses
+        self._is_waiting = False  # for an answer on the short way
+        self._held = b""  # what came meanwhile
+        self._is_closing = False
+
+    def on_message_begin(self) -> None:
+        self._between_messages = False
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        self._between_messages = True
+        super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_waiting:
+            self._held += data
+            self.flow.pause_reading()
+        elif not self._take(data):
+            super().data_received(data)
+
+    def _take(self, data: bytes) -> bool:
+        """Take the short way, if this is one whole request for it."""
+        end = data.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
+        if end < 4 or not self._is_idle() or self.client is None:
+            return False
+        head = head_of(data[:end])
+        if head is None or len(data) != end + head.length:
+            return False
+        self._unset_keepalive_if_required()
+        self._is_waiting = True
+        if self.api.take(head, data[end:], self.client[0], self.scheme or "http", self._tell):
+            return True
+        self._is_waiting = False
+        return False
+
+    def _is_idle(self) -> bool:
+        """Whether uvicorn has nothing to parse, to answer or to send."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        return is_answered and self._between_messages and not self.flow.write_paused
+
+    def _tell(self, status: int, body: bytes, extra: Headers) -> None:
+        self._is_waiting = False
+        if self.transport.is_closing():
+            return
+        if self._is_closing:
+            extra = [*extra, (b"connection", b"close")]
+        self.transport.write(response(status, [*self.server_state.default_headers, *extra], body))
+        if self._is_closing:
+            self.transport.close()
+            return
+        self.on_response_complete()
+        if self._held:
+            held, self._held = self._held, b""
+            self.data_received(held)
+
+    def shutdown(self) -> None:
+        """The server is stopping: an answer on its way is still given."""
+        self._is_closing = True
+        if not self._is_waiting:
+            super().shutdown()
+
+
+def response(status: int, headers: Headers, body: bytes) -> bytes:
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    length = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    return STATUS_LINE[status] + lines + length + body
+
+
+class _Reading:
+    """What llhttp finds in a head."""
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.is_complete = self.is_beyond = False
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.is_complete = True
+
+    def on_body(self, body: bytes) -> None:
+        self.is_beyond = True
+
+
+@lru_cache(maxsize=HEADS)
+def head_of(head: bytes) -> Head | None:
+    """What a usual head says; None for one that uvicorn should see."""
+    reading = _Reading()
+    parser = httptools.HttpRequestParser(reading)
+    try:
+        parser.feed_data(head)
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        return None
+    is_usual = parser.get_method() == b"POST" and parser.get_http_version() == "1.1" and parser.should_keep_alive()
+    if not is_usual or not reading.is_complete or reading.is_beyond:
+        return None
+    return _head(reading.url, reading.headers)
+
+
+def _head(url: bytes, headers: list[tuple[bytes, bytes]]) -> Head | None:
+    heads = heads_of(headers)
+    device_id, token = credentials(heads)
+    if UNUSUAL.intersection(name for name, _ in headers) or not heads.content_length or not is_json(heads.content_type):
+        return None
+    return Head(url.decode("latin-1"), device_id, token, int(heads.content_length))
