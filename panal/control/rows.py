@@ -5,10 +5,13 @@ columns go to the driver as they are: converting each through its field would co
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
 CHUNK = 500
@@ -112,32 +115,50 @@ def _adapter(field: Any, connection: Any) -> Adapter | None:
         return adapt
     if kind == "UUIDField":
         return lambda value: value.hex if hasattr(value, "hex") else field.get_db_prep_value(value, connection)
+    if kind == "JSONField" and connection.vendor == "sqlite":
+        return lambda value: None if value is None else msgspec.json.encode(value).decode()
     return lambda value: None if value is None else field.get_db_prep_value(value, connection)
 
 
 def _insert(model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], tail: str) -> Iterable[Any]:
     """One cursor for each chunk, its statement done."""
     connection = connections[DEFAULT_DB_ALIAS]
-    columns = _adapted(model, fields, rows, connection)
-    one = f"({','.join(['%s'] * len(fields))})"
-    head = f"INSERT INTO {table(model)} ({_columns(model, fields)}) VALUES "  # noqa: S608  names are ours
+    head, one, adapters = _plan(model, tuple(fields), connection.vendor)
     for start in range(0, len(rows), CHUNK):
-        chunk = list(zip(*(column[start : start + CHUNK] for column in columns), strict=True))
+        chunk = _adapted(rows[start : start + CHUNK], adapters)
         with connection.cursor() as cursor:
             cursor.execute(head + ",".join([one] * len(chunk)) + " " + tail, list(chain.from_iterable(chunk)))
             yield cursor
 
 
-def _adapted(
-    model: type[models.Model], fields: Sequence[str], rows: Sequence[Row], connection: Any
-) -> list[Sequence[Any]]:
-    """Column by column: most need nothing."""
+class Plan(NamedTuple):
+    """How rows of some fields are inserted: the statement's beginning, one row of it, adapters by place."""
+
+    head: str
+    one: str
+    adapters: dict[int, Adapter]
+
+
+@lru_cache(maxsize=128)
+def _plan(model: type[models.Model], fields: tuple[str, ...], vendor: str) -> Plan:
+    connection = connections[DEFAULT_DB_ALIAS]
+    head = f"INSERT INTO {table(model)} ({_columns(model, fields)}) VALUES "  # noqa: S608  names are ours
+    found = [_adapter(model._meta.get_field(name), connection) for name in fields]
+    adapters = {place: adapt for place, adapt in enumerate(found) if adapt is not None}
+    return Plan(head, f"({','.join(['%s'] * len(fields))})", adapters)
+
+
+def _adapted(rows: Sequence[Row], adapters: Mapping[int, Adapter]) -> list[Row]:
+    """Column by column: most need nothing, and instants of one batch are often the same."""
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    for place, name in enumerate(fields if rows else ()):
-        adapt = _adapter(model._meta.get_field(name), connection)
-        if adapt is not None:
-            columns[place] = [adapt(value) for value in columns[place]]
-    return columns
+    for place, adapt in adapters.items():
+        column = columns[place]
+        if isinstance(column[0], datetime):
+            known = {value: adapt(value) for value in set(column)}
+            columns[place] = [known[value] for value in column]
+        else:
+            columns[place] = [adapt(value) for value in column]
+    return list(zip(*columns, strict=True))
 
 
 def _read(model: type[models.Model], names: Sequence[str], rows: list[Row]) -> list[tuple[Any, ...]]:
