@@ -44,7 +44,7 @@ class Doors(RuleBasedStateMachine):
     def power(self):
         """Off and on again: only what was kept remains."""
         self.door = machine.Door(self.settings, self.kept, self.now_ms)
-        self.was_released, self.credits, self.has_booted = False, 0, False
+        self.was_released, self.credit, self.has_booted = False, None, False
         self.closed_ms, self.granted_ms = None, None
         self.proofs, self.paused_until_ms = {}, None
         self.asks, self.is_slow, self.answering = [], False, None
@@ -89,7 +89,7 @@ class Doors(RuleBasedStateMachine):
     @rule()
     def remote(self):
         STEPS["done"] += 1
-        self.credits += 1
+        self.credit = ("remote", self.now_ms)
         self.granted_ms = self.now_ms
         self.door.receive_remote("", "", self.now_ms)
         self.obey()
@@ -186,7 +186,7 @@ class Doors(RuleBasedStateMachine):
         person = (self.people if method == "rfid" else self.codes).get(what)
         missing = "unknown_card" if method == "rfid" else "wrong_code"
         is_timely = number == self.last_ask and self.now_ms - asked_ms < machine.ANSWER_MS
-        self.answering = method if person is not None and is_timely else None
+        self.answering = (method, person) if person is not None and is_timely else None
         self.door.receive_answer(number, missing if person is None else "", person or 0, self.now_ms)
         if self.answering and self.settings["mode"] == "AND":
             self.proofs[method] = (person, self.now_ms)
@@ -196,20 +196,19 @@ class Doors(RuleBasedStateMachine):
     def granted(self, data):
         method = data["access_method"]
         if method == "exit":
-            self.credits += 1
+            self.credit = (method, self.now_ms)
             self.granted_ms = self.now_ms
         if method not in ("rfid", "password"):
             return
-        assert self.answering == method, "granted without a good answer to the last question"
+        assert self.answering and self.answering[0] == method, "granted without a good answer to the last question"
         assert self.paused_until_ms is None or self.now_ms >= self.paused_until_ms, "granted in a pause"
         if self.settings["mode"] == "AND":
             other = "rfid" if method == "password" else "password"
             person, at_ms = self.proofs.pop(other)
             assert self.now_ms - at_ms <= self.settings["factor_window_ms"], "the first factor was too old"
             assert len(data["factors"]) == 2
-            mine = self.people.get(data.get("card")) if method == "rfid" else None
-            assert not (mine and person and mine != person), "two people's factors"
-        self.credits += 1
+            assert not (self.answering[1] and person and self.answering[1] != person), "two people's factors"
+        self.credit = (method, self.now_ms)
         self.granted_ms = self.now_ms
 
     def check(self):
@@ -218,15 +217,22 @@ class Doors(RuleBasedStateMachine):
         is_boot = not self.has_booted and self.door.is_open is not None
         self.has_booted = self.has_booted or is_boot
         if released and not self.was_released:
-            assert self.credits > 0 or (is_boot and self.door.is_open), "unlocked without a grant"
-            self.credits = 0
+            assert (is_boot and self.door.is_open) or self.may_unlock(), "unlocked without a grant"
         if self.was_released and not released:
             assert not self.is_open, "locked while open"
             assert self.door.is_open is False, "locked while the reed said open"
-            self.credits = 0
-        if released:
-            self.credits = 0  # a grant while it is unlocked is used by that
+        if released or self.was_released:
+            self.credit = None  # a grant is used once, by what it unlocked or what was unlocked already
         self.was_released = released
+
+    def may_unlock(self):
+        """By card or code only a closed door, and only soon after the grant."""
+        if self.credit is None:
+            return False
+        method, at_ms = self.credit
+        if method in ("remote", "exit"):
+            return at_ms == self.now_ms
+        return self.door.is_open is False and self.now_ms - at_ms < self.settings["grant_wait_ms"] + LATEST_MS
 
     @invariant()
     def it_locks_within_its_limits(self):
