@@ -3,7 +3,7 @@
 import sys
 
 MODULE = "panal.virtual.device"
-HEAP_KB = 109  # 100 for the firmware as on a board, and 9 by which the simulation outweighs what drives real hardware
+HEAP_KB = 107  # 100 for the firmware, and by how much the simulation outweighs what drives a real chip
 HEAP = "heapsize=%dk" % HEAP_KB
 HEAP_WITH_PSRAM = "heapsize=256k"  # a board with a camera has megabytes; its own gate is in tests/test_camera.py
 FDS = range(3, 64)

@@ -53,6 +53,7 @@ def board(panal: Panal, tmp_path: Path) -> Iterator[VirtualBoard]:
     options = ("--fresh", "--pace", "10", "--radio", json.dumps(AIR))
     with VirtualBoard(panal, device, tmp_path / "flash", *options) as board:
         yield board
+        assert "memory" not in str(board.said).lower(), board.said[-20:]
 
 
 def last(board: VirtualBoard, name: str, timeout_s: float = 15) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from panal.virtual import build, collect, runner, strict
+from panal.virtual import build, collect, reboot, runner, strict
 
 FILES = sorted({*build.board_sources(), *build.PACKAGE.glob("cells/*/messages.py")})
 SIMULATION = [build.PACKAGE / name for name in build.SIMULATION]
@@ -92,6 +92,48 @@ def test_the_heap_gate_bites():
 def test_the_vm_has_the_words_of_an_esp32():
     """32 bits, so that pointers and small integers are as large as there."""
     assert in_vm("import sys; print(sys.maxsize)").stdout == "2147483647\n"
+
+
+WEIGH = """
+import asyncio, binascii, gc, hashlib, json, sys
+import panal.board.board, panal.board.link_mqtt, panal.board.portal, panal.board.udp, panal.board.boards.wearable_1
+import panal.cells.care.device, panal.cells.wifi.device
+class Chip:
+    def __getattr__(self, name):
+        return self
+    def __call__(self, *args, **options):
+        return self
+for name in ("esp32", "machine", "network"):
+    sys.modules[name] = Chip()
+{load}
+gc.collect()
+print(gc.mem_alloc())
+"""
+SIMULATED = """
+from panal.virtual import device, hardware
+bench = device.Bench(True)
+bench.hardware = hardware.Hardware("wearable-1", "A", "pwron_reset", True, hardware.HOME, 10, [1, 2])
+"""
+
+
+def test_a_virtual_board_gives_its_firmware_no_more_than_100_kb(capsys):
+    """The simulation lies in the same heap as the firmware, where a board has the code that drives its chip.
+
+    What a virtual board has in all, less by how much the one outweighs the other, is what its firmware really gets. All
+    end-to-end tests run so: the set-up page in Chromium, TLS, changes of network.
+    """
+    real, simulated = (alive_after(load) for load in ("import panal.board.esp32", SIMULATED))
+    room = reboot.HEAP_KB * 1024 - (simulated - real)
+    with capsys.disabled():
+        print(f" {real} bytes with a real chip's code, {simulated} simulated, room {room}", end="")  # noqa: T201
+    assert room <= int(collect.HEAP.rstrip("k")) * 1024
+
+
+def alive_after(load: str) -> int:
+    """Bytes of the firmware, set-up page and all, with these lines."""
+    said = in_vm(WEIGH.format(load=load), "200k", build.build())
+    assert said.stdout, said.stderr
+    return int(said.stdout)
 
 
 LIVE = """
