@@ -25,7 +25,7 @@ app.command()(flash)
 
 @app.command()
 def mint(
-    model: Annotated[str, typer.Option(help="wearable-1, camera-1, door-1, lights-4.")],
+    model: Annotated[str, typer.Option(help="wearable-1, camera-1, camera-2, door-1, lights-4.")],
     id: Annotated[str, typer.Option("--id", help="Its id; without one it is drawn.")] = "",
     count: Annotated[int, typer.Option(help="How many.")] = 1,
     account: Annotated[str, typer.Option(help="Name of the account they belong to.")] = "",

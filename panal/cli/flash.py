@@ -20,8 +20,9 @@ from .refusals import refusals, refuse
 from .start import Data, django_with
 
 BAUD = "460800"
-IMAGE_AT = "0x1000"
-"""Where an ESP32's image begins."""
+CHIPS = {"esp32-s3-cam": ("esp32s3", "0x0")}
+"""Chip, and where its image begins; every other board has this one."""
+ESP32 = ("esp32", "0x1000")
 BOOT_S = "3"
 """A board that was erased makes its file system when it starts first."""
 NVS_SPACE = "panal"
@@ -47,6 +48,7 @@ def flash(
     id: Annotated[str, typer.Option("--id", help="Which device the board becomes.")],
     server: Annotated[str, typer.Option(help="http(s)://host:port of this server; else PANAL_PUBLIC_URL.")] = "",
     mqtt: Annotated[str, typer.Option(help="The broker, host:port; else the server's host.")] = "",
+    stream: Annotated[str, typer.Option(help="A camera's stream port, host:port; else the server's host, 6972.")] = "",
     ca: Annotated[Path | None, typer.Option(help="The CA (PEM) it trusts, for TLS.", exists=True)] = None,
     firmware: Annotated[
         Path | None, typer.Option(help="MicroPython's image; the board is erased first. None: it has one.", exists=True)
@@ -70,12 +72,12 @@ def flash(
     settings = django_with(data=data)
     device = _device(id)
     found = _secrets(device, secrets)
-    config = _config(device, server or settings.public_url, mqtt, ca)
+    config = _config(device, server or settings.public_url, mqtt, stream, ca)
     with ExitStack() as cleaning:
         folder = _new_folder(out) if out else Path(cleaning.enter_context(tempfile.TemporaryDirectory()))
         make_files(folder, device.model_code, config, found, ca)
         fuses = fuse_commands(port, folder, signing_key) if secure and signing_key else []
-        commands = [*fuses, *flash_commands(port, folder, firmware)]
+        commands = [*fuses, *flash_commands(port, folder, firmware, device.model.board)]
         _tell(firmware, commands)
         if secure:
             _ask_twice(id, fuses)
@@ -118,7 +120,7 @@ def _entries(path: Path) -> list[dict[str, str]]:
         refuse(f"{path} is not a file of `panal device mint --secrets`.")
 
 
-def _config(device: Any, server: str, mqtt: str, ca: Path | None) -> dict[str, object]:
+def _config(device: Any, server: str, mqtt: str, stream: str, ca: Path | None) -> dict[str, object]:
     """config.json as it leaves the factory: no network, no secret."""
     if not server.startswith(("http://", "https://")):
         refuse("The board needs its server's address: give --server https://… or set PANAL_PUBLIC_URL.")
@@ -129,6 +131,7 @@ def _config(device: Any, server: str, mqtt: str, ca: Path | None) -> dict[str, o
         "model": device.model_code,
         "server": server.rstrip("/"),
         "mqtt": mqtt,
+        "stream": stream,
         "ca": "ca.pem" if ca else "",
         "access_point": device.model.access_point_of(device.pk),
         "provisioned": False,
@@ -165,11 +168,12 @@ def provision(secrets: Secrets) -> str:
     )
 
 
-def flash_commands(port: str, folder: Path, firmware: Path | None) -> list[Command]:
-    esptool = [sys.executable, "-m", "esptool", "--chip", "esp32", "--port", port, "--baud", BAUD]
+def flash_commands(port: str, folder: Path, firmware: Path | None, board: str = "") -> list[Command]:
+    chip, image_at = CHIPS.get(board, ESP32)
+    esptool = [sys.executable, "-m", "esptool", "--chip", chip, "--port", port, "--baud", BAUD]
     mpremote = [sys.executable, "-m", "mpremote", "connect", port]
     files = sorted(path for path in (folder / "flash").iterdir() if path.is_file() and path.name != MANIFEST)
-    image = [[*esptool, "erase-flash"], [*esptool, "write-flash", IMAGE_AT, str(firmware)]] if firmware else []
+    image = [[*esptool, "erase-flash"], [*esptool, "write-flash", image_at, str(firmware)]] if firmware else []
     return [
         *image,
         [*mpremote, "sleep", BOOT_S, "fs", "cp", "-r", str(folder / "flash" / "panal"), ":"],

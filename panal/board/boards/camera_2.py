@@ -3,8 +3,6 @@
 Pins: docs/boards/camera-1.md.
 """
 
-from panal.board.drivers import sensor
-
 CELLS = ("cameras",)
 ACCESS_POINT = "RackON_"  # and the device id; the model has it too (panal/cells/devices/catalog.py)
 SETUP_BUTTON = "button"
@@ -31,6 +29,8 @@ PINS = {
 
 def parts(drivers):
     """The parts by the names that the cells use; `drivers` is panal.board.drivers, or what stands in for it."""
+    from panal.board.drivers import sensor
+
     return {
         "button": drivers.Switch(BUTTON),
         "led": drivers.ActiveLow(LED),

@@ -22,7 +22,7 @@ FILE = "camera"
 READ_BYTES = 512
 LOOK_S = 0.2
 STUCK_MS = 10000  # a block that the network has not taken in this time never leaves
-POLICY = 1008
+UNWANTED = (1000, 1008)  # replaced by another board with this id, or not known
 REFUSED_S = 60  # a server that does not want this camera is not asked more often
 RESTART_S = 1  # enough for the answer to leave
 MOST_MISSES = 20
@@ -69,7 +69,7 @@ class Camera:
                 await self._session(wait)
             except OSError as error:
                 self._board.log.warning("stream: %s" % error)
-            is_refused = self._client is not None and self._client.code == POLICY
+            is_refused = self._client is not None and self._client.code in UNWANTED
             await asyncio.sleep(REFUSED_S if is_refused else wait.next_ms(self._board.random()) / 1000)
 
     def _turn_on(self):

@@ -88,7 +88,7 @@ def test_a_table_never_cuts_a_token(panal):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--model", "toaster-9"], "not one of wearable-1, camera-1, door-1, lights-4"),
+        (["--model", "toaster-9"], "not one of wearable-1, camera-1, camera-2, door-1, lights-4"),
         (["--model", "door-1", "--id", "a b"], "1 to 32 letters"),
         (["--model", "door-1", "--count", "0"], "1 to 100000"),
     ],
