@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from panal.cells.wifi.messages import ssid_hash
 from tests import chromium
 from tests.end_to_end.boards import VirtualBoard
 from tests.end_to_end.test_emergency import EMAIL, PASSWORD
@@ -66,6 +67,14 @@ def outcome(page: Page, panal: Panal, change: str, device_id: str) -> tuple[str,
     return next((item["state"], item["reason"]) for item in items if item["device"] == device_id)
 
 
+def wait_for_outcome(page: Page, panal: Panal, change: str, board: VirtualBoard) -> tuple[str, str]:
+    deadline = time.monotonic() + 40
+    while (found := outcome(page, panal, change, board.device["device_id"]))[0] in ("waiting", "trying"):
+        assert time.monotonic() < deadline, board.said[-20:]
+        page.wait_for_timeout(200)
+    return found
+
+
 @pytest.mark.parametrize(("there", "transport", "expected"), OUTCOMES)
 def test_the_board_ends_online_and_the_panel_knows_how(
     panal: Panal, page: Page, tmp_path: Path, there: dict[str, object], transport: str, expected: tuple[str, str]
@@ -76,13 +85,29 @@ def test_the_board_ends_online_and_the_panel_knows_how(
     with VirtualBoard(panal, device, tmp_path / "flash", *options) as board:
         board.wait_for(link="up")
         change = begin(page, panal)
-        deadline = time.monotonic() + 40
-        while (found := outcome(page, panal, change, device["device_id"]))[0] in ("waiting", "trying"):
-            assert time.monotonic() < deadline, board.said[-20:]
-            page.wait_for_timeout(200)
-        assert found == expected, board.said[-20:]
+        assert wait_for_outcome(page, panal, change, board) == expected, board.said[-20:]
         board.wait_for(link="up")
         for path in board.folder.rglob("*"):
             assert not path.is_file() or (
                 SECRET.encode() not in (content := path.read_bytes()) and NEW.encode() not in content
             )
+
+
+@pytest.mark.parametrize("transport", ["mqtt", "http"])
+def test_a_power_cut_in_the_middle_of_a_change_leaves_the_old_network_and_is_told(
+    panal: Panal, page: Page, tmp_path: Path, transport: str
+) -> None:
+    """SIGKILL while the board is on the new network and looks for the server there, which it would not find."""
+    [device] = panal.mint("wearable-1", 1, "--account", "Casa")
+    air = json.dumps([HOME, {"ssid": NEW, "password": SECRET, "internet": False}])
+    with VirtualBoard(panal, device, tmp_path / "flash", "--radio", air, "--transport", transport) as board:
+        board.wait_for(link="up")
+        change = begin(page, panal)
+        board.wait_for(wifi={"ssid_hash": ssid_hash(NEW)})
+        assert outcome(page, panal, change, device["device_id"]) == ("trying", "")
+        board.cut_power()
+        board.power_on()
+        board.wait_for(wifi={"ssid_hash": ssid_hash(str(HOME["ssid"]))}, link="up")
+        assert wait_for_outcome(page, panal, change, board) == ("kept", "power_cut"), board.said[-20:]
+        page.goto(f"{panal.url}/wifi/{change}/")
+        expect(page.get_by_text("It lost power while it tried.").first).to_be_visible()
