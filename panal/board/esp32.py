@@ -12,7 +12,8 @@ import machine
 import network
 
 import panal
-from panal.board import drivers, net
+from panal.board import net
+from panal.board.drivers import parts
 
 EPOCH_2000_S = 946684800
 WATCHDOG_MS = 15000
@@ -124,7 +125,7 @@ class Hardware:
     def __init__(self, config):
         description = __import__("panal.board.boards." + config["model"].replace("-", "_"), None, None, ("parts",))
         self.CELLS = description.CELLS
-        self.parts = description.parts(drivers)
+        self.parts = description.parts(parts)
         self.rtc = Rtc()
         self.ACCESS_POINT = description.ACCESS_POINT
         self.SETUP_BUTTON = description.SETUP_BUTTON

@@ -317,7 +317,7 @@ class Hardware:
 
 
 class Drivers:
-    """What panal.board.drivers has."""
+    """What panal.board.drivers.parts has."""
 
     Edges = Edges
     Switch = Switch

@@ -14,7 +14,7 @@ BATTERY_FULL_MV = 4200
 
 
 def parts(drivers):
-    """The parts by the names that the cells use; `drivers` is panal.board.drivers, or what stands in for it."""
+    """The parts by the names that the cells use; `drivers` is panal.board.drivers.parts, or what stands in for it."""
     return {
         "button": drivers.Edges(BUTTON),
         "tilt": drivers.Switch(TILT),
