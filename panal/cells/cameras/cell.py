@@ -10,10 +10,16 @@ CARD = Card(
         (f"cameras.{kind}", f"panal.cells.cameras.recorder:record_{kind}")
         for kind in ("seen", "gone", "response", "image", "clip", "motion", "storage", "progress")
     ),
+    on_time="panal.cells.cameras.files:on_time",
+    words="panal.cells.cameras.words:WORDS",
     answers=(
         ("cameras.settings", "panal.cells.cameras.queries:settings_of"),
         ("cameras.viewer", "panal.cells.cameras.actions:viewer"),
         ("cameras.default_for", "panal.cells.cameras.queries:default_for"),
+        ("cameras.operator", "panal.cells.cameras.actions:operator"),
         ("cameras.command", "panal.cells.cameras.actions:command"),
+        ("cameras.auto_save", "panal.cells.cameras.actions:auto_save"),
+        ("cameras.known_images", "panal.cells.cameras.queries:known_images"),
+        ("cameras.next_job", "panal.cells.cameras.recorder:next_job"),
     ),
 )

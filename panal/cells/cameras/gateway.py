@@ -22,6 +22,7 @@ from .news import ImageKept
 from .paths import Paths
 from .relay import Relay
 from .settings import CONTROLS, CameraSettings
+from .storage import Storage
 from .viewers import CHECK_MS, GONE, MOST_VIEWERS, Look, Pass, Pictures, live
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Keeper(Protocol):
     def metrics(self) -> Iterator[Metric]: ...
 
 
-KEEPERS: tuple[Callable[[Hub], Keeper], ...] = ()
+KEEPERS: tuple[Callable[[Hub], Keeper], ...] = (Storage,)
 
 
 class Cameras:

@@ -3,10 +3,13 @@
 A restricted camera exists for those who manage its account and for its watchers; a private one shows nothing.
 """
 
-from datetime import datetime
-from typing import Any
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from panal.cells.accounts.api import MANAGE, SEE, may
 from panal.cells.devices import api as devices
@@ -14,8 +17,28 @@ from panal.cells.devices.catalog import MODELS
 from panal.control.callers import caller_of
 from panal.protocol.errors import Conflict, NotFound, Unauthorized
 
-from .models import Camera, Clip, Image, Motion
+from .models import Camera, Clip, Image, Job, JobState, Motion
 from .settings import CameraSettings
+
+GAP = timedelta(seconds=2)
+MOST_MOTIONS = 2000
+OPEN_JOBS = (JobState.WAITING, JobState.RUNNING)
+
+
+class Stretch(NamedTuple):
+    """A time without a gap that was recorded for one reason."""
+
+    begun_at: datetime
+    ended_at: datetime
+    cause: str
+
+
+class Timeline(NamedTuple):
+    recorded: list[Stretch]
+    motions: list[Motion]
+    images: list[tuple[datetime, int]]
+    """How many there are in each hour that has some."""
+
 
 CODES = [code for code, model in MODELS.items() if "cameras" in model.cells]
 """The models that are cameras."""
@@ -33,6 +56,8 @@ def _own(device: Any, found: Camera | None) -> Camera:
         if found is not None:  # what the board says of itself is not its owner's
             fresh.connected_at, fresh.gone_at, fresh.health_at = found.connected_at, found.gone_at, found.health_at
             fresh.info, fresh.health, fresh.ip = found.info, found.health, found.ip
+            fresh.image_count, fresh.image_bytes = found.image_count, found.image_bytes
+            fresh.clip_count, fresh.clip_bytes = found.clip_count, found.clip_bytes
         return fresh
     found.device = device
     return found
@@ -106,7 +131,7 @@ def default_of(user: Any) -> str:
     return next((camera for camera in cameras if camera.is_connected), cameras[0]).device_id
 
 
-def _theirs(model: Any, camera: Camera) -> QuerySet[Any]:
+def theirs(model: Any, camera: Camera) -> QuerySet[Any]:
     """What was kept since the camera is its account's: what it saw before is nobody's to see."""
     since = camera.device.owned_at
     own = Q(device_id=camera.device_id, account_id=camera.device.account_id)
@@ -117,21 +142,21 @@ def images_for(
     user: Any, device_id: str, since: datetime | None = None, until: datetime | None = None
 ) -> QuerySet[Image]:
     """Newest first."""
-    return _between(_theirs(Image, watched_camera_for(user, device_id)), since, until)
+    return _between(theirs(Image, watched_camera_for(user, device_id)), since, until)
 
 
 def clips_for(
     user: Any, device_id: str, since: datetime | None = None, until: datetime | None = None
 ) -> QuerySet[Clip]:
     """Newest first."""
-    return _between(_theirs(Clip, watched_camera_for(user, device_id)), since, until)
+    return _between(theirs(Clip, watched_camera_for(user, device_id)), since, until)
 
 
 def motions_for(
     user: Any, device_id: str, since: datetime | None = None, until: datetime | None = None
 ) -> QuerySet[Motion]:
     """Newest first."""
-    found = _theirs(Motion, watched_camera_for(user, device_id)).select_related("image")
+    found = theirs(Motion, watched_camera_for(user, device_id)).select_related("image")
     return _between(found, since, until)
 
 
@@ -156,3 +181,60 @@ def _one(found: QuerySet[Any], id: Any) -> Any:
     if row is None:
         raise NotFound("not_found")
     return row
+
+
+def clips_within(camera: Camera, since: datetime, until: datetime) -> QuerySet[Clip]:
+    """Oldest first, those that are seen at least in part between two instants."""
+    found: QuerySet[Clip] = theirs(Clip, camera).filter(at__lt=until, ended_at__gt=since)
+    return found.order_by("at", "id")
+
+
+def jobs_for(user: Any, device_id: str) -> QuerySet[Job]:
+    """Films that were asked for, newest first."""
+    camera = watched_camera_for(user, device_id)
+    found = Job.objects.filter(device_id=device_id, account=camera.device.account)
+    since = camera.device.owned_at
+    return found.filter(created_at__gte=since) if since else found
+
+
+def job_for(user: Any, device_id: str, job_id: uuid.UUID, capability: str = SEE) -> Job:
+    camera_for(user, device_id, capability)
+    return _one(jobs_for(user, device_id), job_id)  # type: ignore[no-any-return]
+
+
+def timeline_for(user: Any, device_id: str, since: datetime, until: datetime) -> Timeline:
+    """What there is between two instants: what was recorded, what moved, how many images each hour."""
+    camera = watched_camera_for(user, device_id)
+    clips = clips_within(camera, since, until).values_list("at", "ended_at", "cause")
+    motions = theirs(Motion, camera).filter(Q(ended_at__gt=since) | Q(ended_at=None), at__lt=until).order_by("at", "id")
+    images = theirs(Image, camera).filter(at__gte=since, at__lt=until).order_by("at").values_list("at", flat=True)
+    hours = Counter(at.replace(minute=0, second=0, microsecond=0) for at in images.iterator())
+    return Timeline(_joined(clips), list(motions[:MOST_MOTIONS]), sorted(hours.items()))
+
+
+def _joined(clips: Iterable[tuple[datetime, datetime, str]]) -> list[Stretch]:
+    """Segments that follow each other are one stretch: a day of them is thousands."""
+    found: list[Stretch] = []
+    for begun, ended, cause in clips:
+        last = found[-1] if found else None
+        if last is not None and last.cause == cause and begun - last.ended_at <= GAP:
+            found[-1] = Stretch(last.begun_at, max(last.ended_at, ended), cause)
+        else:
+            found.append(Stretch(begun, ended, cause))
+    return found
+
+
+def count_kept(model: Any, changes: Mapping[str, tuple[int, int]]) -> None:
+    """How many there are of each camera, and the bytes of those that are not protected, have changed by so much."""
+    name = model._meta.model_name
+    for device_id, (count, size) in changes.items():
+        values = {f"{name}_count": F(f"{name}_count") + count, f"{name}_bytes": F(f"{name}_bytes") + size}
+        Camera.objects.filter(pk=device_id).update(**values)
+
+
+# what the data plane asks of files
+
+
+def known_images(paths: list[str]) -> set[str]:
+    """Which of these files have a row."""
+    return set(Image.objects.filter(path__in=paths).values_list("path", flat=True))

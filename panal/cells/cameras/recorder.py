@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from panal.cells.devices import api as devices
 from panal.control import rows
 from panal.control.events import publish_on_commit
@@ -12,7 +14,8 @@ from panal.gateway.store import DomainEvent
 from panal.protocol.errors import Unauthorized
 
 from . import queries
-from .models import Camera, Clip, Image, Job, Motion
+from .films import TIMELAPSE, Order
+from .models import Camera, Clip, Image, Job, JobState, Motion
 from .news import ClipKept, Gone, ImageKept, JobProgress, MotionSeen, Response, Seen, StorageState
 
 UNKNOWN = Unauthorized("unknown_device", "no such device, or the wrong key")
@@ -22,7 +25,8 @@ ABOUT_ITSELF = ["connected_at", "gone_at", "info", "health", "health_at", "ip"]
 def record_seen(batch: list[Seen], now: datetime) -> list[Any]:
     accounts = devices.heard_from({message.device_id for message in batch}, now)
     found = _cameras(accounts)
-    came, told = set(), set()
+    came: set[str] = set()
+    told: set[str] = set()
     for message in batch:
         if message.device_id in found:
             (came if message.is_new else told).add(message.device_id)
@@ -111,6 +115,7 @@ def record_image(batch: list[ImageKept], now: datetime) -> list[Any]:
     fields = (*KEPT, "width_px", "height_px")
     values = [(*_kept_row(m, accounts), m.width_px, m.height_px) for m in known]
     fresh = rows.insert_missing(Image, fields, values, ("path",), "path")
+    _count(Image, known, set(fresh))
     _publish_kept("camera.image_saved", known, set(fresh), accounts)
     return _ids(Image, batch)
 
@@ -122,6 +127,7 @@ def record_clip(batch: list[ClipKept], now: datetime) -> list[Any]:
     fields = (*KEPT, "ended_at", "frames")
     values = [(*_kept_row(m, accounts), instant(m.ended_ms), m.frames) for m in known]
     fresh = rows.insert_missing(Clip, fields, values, ("path",), "path")
+    _count(Clip, known, set(fresh))
     _publish_kept("camera.clip_saved", known, set(fresh), accounts)
     return _ids(Clip, batch)
 
@@ -130,6 +136,17 @@ def _kept_row(message: Any, accounts: dict[str, int | None]) -> tuple[Any, ...]:
     account_id = accounts[message.device_id]
     at = instant(message.at_ms)
     return message.device_id, account_id, at, message.path, message.size_bytes, message.is_protected, message.cause
+
+
+def _count(model: Any, known: list[Any], fresh: set[str]) -> None:
+    changes: dict[str, tuple[int, int]] = {}
+    for message in known:
+        if message.path in fresh:
+            fresh.discard(message.path)
+            count, size = changes.get(message.device_id, (0, 0))
+            changes[message.device_id] = (count + 1, size + (0 if message.is_protected else message.size_bytes))
+    _cameras(changes)
+    queries.count_kept(model, changes)
 
 
 def _publish_kept(name: str, known: list[Any], fresh: set[str], accounts: dict[str, int | None]) -> None:
@@ -189,3 +206,31 @@ def record_progress(batch: list[JobProgress], now: datetime) -> list[Any]:
         Job.objects.filter(pk=message.job_id, device_id=message.device_id).update(**changed)
     _publish("camera.job_progressed", {m.device_id for m in batch if m.device_id in accounts}, accounts)
     return [None] * len(batch)
+
+
+def next_job(is_first: bool) -> tuple[Any, ...] | None:
+    """The oldest film that waits, as films.Order; it is being made from now on.
+
+    `is_first`: the server has just started, so what was being made before is not any more.
+    """
+    with transaction.atomic():
+        if is_first:
+            Job.objects.filter(state=JobState.RUNNING).update(state=JobState.WAITING, progress_pct=0)
+        waiting = Job.objects.filter(state=JobState.WAITING).order_by("created_at", "id")
+        job = waiting.select_for_update().select_related("device").first()
+        if job is None:
+            return None
+        job.state = JobState.RUNNING
+        job.save(update_fields=["state"])
+        return _order_of(job)
+
+
+def _order_of(job: Job) -> Order:
+    camera = queries.camera_of(job.device)
+    if job.kind == TIMELAPSE:
+        images = queries.theirs(Image, camera).filter(at__gte=job.since, at__lt=job.until).order_by("at", "id")
+        sources = tuple(images.values_list("path", flat=True))
+        return Order(str(job.pk), job.device_id, job.kind, sources, len(sources), job.fps)
+    clips = list(queries.clips_within(camera, job.since, job.until).values_list("path", "frames"))
+    total = sum(frames for _path, frames in clips)
+    return Order(str(job.pk), job.device_id, job.kind, tuple(path for path, _frames in clips), total)

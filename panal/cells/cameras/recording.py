@@ -382,8 +382,8 @@ def whole_bytes(file: BinaryIO) -> int:
 def _content(path: Path) -> tuple[int, int]:
     """How many frames a film has and how long it is, in ms."""
     with av.open(str(path)) as container:
-        packets = [(p.pts, p.duration, p.time_base) for p in container.demux(video=0) if p.size]
+        packets = [(p.pts or 0, p.duration or 0, p.time_base) for p in container.demux(video=0) if p.size]
     if not packets:
         return 0, 0
     pts, duration, time_base = packets[-1]
-    return len(packets), round(float((pts + (duration or 0)) * time_base) * 1000)
+    return len(packets), round(float((pts + duration) * time_base) * 1000)

@@ -20,6 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from panal.gateway.cell import Hub
 from panal.gateway.store import DomainEvent
 from panal.gateway.tasks import end
+from panal.protocol.errors import Conflict, PanalError, Unavailable
 
 from . import motion, recording, saver
 from .films import Films
@@ -67,10 +68,10 @@ class Keeper:
             return
         self._frame_s = now_s
         if self._auto.wants(now_s):
-            self._storage.save(frame, "auto", most_per_hour=settings.max_images_per_hour)
+            self._storage.keep(frame, "auto", most_per_hour=settings.max_images_per_hour)
         wanted, self._wanted = self._wanted, []
         for want in wanted:
-            self._storage.save(frame, want.cause, want.is_protected, want.done)
+            self._storage.take(frame, want)
         self._storage.recorder.do(self.camera.device_id, self.cutter.frame(frame, now_s))
         if settings.watches_motion and now_s - self._looked_s >= motion.LOOK_EVERY_S:
             self._looked_s = now_s
@@ -93,7 +94,7 @@ class Keeper:
         if before is None or _motion_of(settings) != _motion_of(before):
             self._set_motion(settings)
         if settings.is_private:
-            self._end()
+            self.gone()
         return settings
 
     def _set_motion(self, settings: CameraSettings) -> None:
@@ -112,7 +113,7 @@ class Keeper:
         else:
             latest = self.camera.latest
             if latest and self._storage.hub.now_ms() - latest.received_ms < FRESH_MS:
-                self._storage.save(latest, want.cause, want.is_protected, want.done)
+                self._storage.take(latest, want)
             else:
                 self._wanted.append(want)
                 self.camera.look()
@@ -136,9 +137,10 @@ class Keeper:
         for want in late:
             want.refuse("no_frame")
         if now_s - self._frame_s > STALE_S:
-            self._end()
+            self.gone()
 
-    def _end(self) -> None:
+    def gone(self) -> None:
+        """The camera's connection has ended, or it must not be kept any more: so do the clip and the motion."""
         self._storage.recorder.do(self.camera.device_id, self.cutter.end())
         self._end_motion()
 
@@ -161,7 +163,7 @@ class Keeper:
             self._tell_motion(uid, moved.area_pct)
             done: Future[ImageKept] = Future()
             done.add_done_callback(lambda done: self._storage.soon(self._pictured, uid, moved.area_pct, done))
-            self._storage.save(frame, "motion", done=done)
+            self._storage.keep(frame, "motion", done=done)
 
     def _pictured(self, uid: str, area_pct: float, done: Future[ImageKept]) -> None:
         if done.exception() is None:
@@ -190,7 +192,16 @@ class Wanted:
         self.done.set_exception(NotKept(error))
 
 
+def _refusal(refused: NotKept) -> PanalError:
+    if refused.error == "private":
+        return Conflict("private", "this camera is private at the moment")
+    sentences = {"full": "the disk is full", "no_frame": "no picture came", "busy": "too much waits to be saved"}
+    return Unavailable(refused.error, sentences.get(refused.error, "the image could not be stored"), retry_after_s=5)
+
+
 class Storage:
+    """A keeper, as the gateway wants them."""
+
     def __init__(self, hub: Hub, clock: Callable[[], float] = time.monotonic) -> None:
         self.hub, self.clock = hub, clock
         data = Path(hub.settings.data).absolute()
@@ -221,12 +232,12 @@ class Storage:
         await end(self._tasks)
         await self.films.stop()
         for keeper in self._keepers.values():
-            keeper._end()
+            keeper.gone()
         for worker in (self.lookout, self.recorder, self.saver):
             await asyncio.to_thread(worker.stop)
         await asyncio.sleep(0)  # what the workers said last is told
 
-    def keeper(self, camera: Camera) -> Keeper:
+    def consumer_of(self, camera: Camera) -> Keeper:
         """The one consumer that keeps what this camera gives."""
         if camera.device_id not in self._keepers:
             self._keepers[camera.device_id] = Keeper(camera, self)
@@ -255,7 +266,7 @@ class Storage:
 
     # frames
 
-    def save(
+    def keep(
         self,
         frame: Frame,
         cause: str,
@@ -269,11 +280,30 @@ class Storage:
         )
         self.saver.save(unsaved)
 
-    async def save_now(self, camera: Camera, cause: str = "person", is_protected: bool = False) -> ImageKept:
-        """Somebody wants the picture of this moment. Raises NotKept."""
-        want = Wanted(cause, self.clock(), is_protected)
-        self.keeper(camera).save(want)
-        return await asyncio.wrap_future(want.done)
+    def take(self, frame: Frame, want: "Wanted") -> None:
+        self.keep(frame, want.cause, want.is_protected, want.done)
+
+    async def save(self, camera: Camera) -> ImageKept:
+        """The picture of this moment, kept because somebody wants it. Raises Conflict, Unavailable."""
+        if camera.board is None:
+            raise Conflict("camera_away", "the camera is not connected here")
+        want = Wanted("person", self.clock())
+        self.consumer_of(camera).save(want)
+        try:
+            return await asyncio.wrap_future(want.done)
+        except NotKept as refused:
+            raise _refusal(refused) from None
+
+    def image_stats(self, camera: Camera) -> dict[str, Any]:
+        """As `GET /api/images/stats` has it."""
+        id = camera.device_id
+        return {
+            "saved": self.saver.saved[id],
+            "dropped": self.saver.dropped[id],
+            "failed": self.saver.failed[id],
+            "error": self.saver.disk.error_of(id) or None,
+            "max_images_per_hour": camera.settings.max_images_per_hour,
+        }
 
     # what happens
 

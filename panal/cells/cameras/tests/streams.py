@@ -27,11 +27,14 @@ class Store(MemoryStore):
         self.allowed: set[tuple[str, str]] = set()
         self.commanded: list[tuple[Any, ...]] = []
         self.told: list[Entry] = []
+        self.known: set[str] = set()
         self.questions = {
             "cameras.settings": self._settings,
             "cameras.viewer": self._viewer,
             "cameras.default_for": lambda cookie, authorization: next(iter(self.cameras)),
             "cameras.command": lambda *asked: self.commanded.append(asked),
+            "cameras.known_images": lambda paths: self.known,
+            "cameras.next_job": lambda is_first: None,
         }
 
     def add_camera(self, device_id: str, **changes: Any) -> str:
