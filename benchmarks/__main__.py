@@ -13,6 +13,7 @@ SUBJECTS = {
     "idle": "benchmarks.idle:start_and_memory",
     "page": "benchmarks.idle:page",
     "fleet": "benchmarks.fleet:connected",
+    "cameras": "benchmarks.cameras:cameras",
 }
 
 

@@ -17,8 +17,9 @@ logger = logging.getLogger(__name__)
 
 IDLE_AFTER_MS = 5_000
 """A camera goes on for so long after the last one who looked: a page that is loaded again finds it awake."""
-FPS_OVER_MS = 3_000
-MOST_FPS = 60
+FPS_OVER_S = 3
+MOST_FPS = 500
+"""Far beyond any camera: what comes faster is meant to keep us busy."""
 NO_SIZE = (0, 0)
 
 
@@ -111,7 +112,7 @@ class Camera:
         self.on_change: Callable[[Camera], None] = lambda camera: None
         self._now_ms = now_ms
         self._numbers = 0
-        self._times: deque[int] = deque(maxlen=MOST_FPS * FPS_OVER_MS // 1000)
+        self._seconds: deque[list[int]] = deque(maxlen=FPS_OVER_S + 1)
 
     # who looks
 
@@ -159,11 +160,17 @@ class Camera:
         self.counts["bytes"] += len(picture.jpeg)
         if self.settings.is_private:
             self.counts["private"] += 1
-        elif len(self._times) == self._times.maxlen and now_ms - self._times[0] < FPS_OVER_MS:
+        elif self._count(now_ms // 1000) > MOST_FPS:
             self.counts["too_fast"] += 1
         else:
-            self._times.append(now_ms)
             self.give(picture, now_ms)
+
+    def _count(self, second: int) -> int:
+        """How many came in this second."""
+        if not self._seconds or self._seconds[-1][0] != second:
+            self._seconds.append([second, 0])
+        self._seconds[-1][1] += 1
+        return self._seconds[-1][1]
 
     def give(self, picture: Picture, now_ms: int) -> None:
         """To everybody who wants it."""
@@ -191,10 +198,10 @@ class Camera:
         self.latest = None
 
     def fps(self) -> float:
-        """Frames a second over the last three seconds."""
-        since = self._now_ms() - FPS_OVER_MS
-        recent = sum(1 for at in self._times if at > since)
-        return round(recent * 1000 / FPS_OVER_MS, 1)
+        """Frames a second over the last three whole seconds."""
+        now = self._now_ms() // 1000
+        recent = sum(count for second, count in self._seconds if now - FPS_OVER_S <= second < now)
+        return round(recent / FPS_OVER_S, 1)
 
 
 def size_of(jpeg: bytes) -> tuple[int, int]:
