@@ -20,5 +20,11 @@ CARD = Card(
     ),
     own_commands=("door.unlock", "door.enroll"),
     gateway="panal.cells.access.gateway:HANDLERS",
+    urls="panal.cells.access.urls",
     words="panal.cells.access.words:WORDS",
+    navigation=(Entry("Doors", "doors", "door-closed"),),
+    parts=(
+        ("overview", "panal.cells.access.views:overview_part"),
+        ("device", "panal.cells.access.views:device_part"),
+    ),
 )

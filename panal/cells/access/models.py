@@ -214,7 +214,7 @@ class Alarm(models.Model):
     """Something at a door that a person must know, until one says that they do."""
 
     event = models.OneToOneField(Event, primary_key=True, on_delete=models.CASCADE, related_name="alarm")
-    device = models.ForeignKey("devices.Device", on_delete=models.CASCADE, related_name="+", db_index=False)
+    device = models.ForeignKey("devices.Device", on_delete=models.CASCADE, related_name="alarms", db_index=False)
     account = models.ForeignKey(
         "accounts.Account", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
