@@ -32,7 +32,6 @@ FIRMWARE = (
     "cells/*/device.py",
     "cells/access/rules.py",
     "cells/access/roster.py",
-    "cells/access/journal.py",
     "cells/cameras/messages.py",
     "cells/wifi/messages.py",
 )

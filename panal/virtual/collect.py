@@ -25,7 +25,6 @@ PURE = (
     "panal/cells/*/tests/test_device.py",
     "panal/cells/access/tests/test_rules.py",
     "panal/cells/access/tests/test_roster.py",
-    "panal/cells/access/tests/test_journal.py",
     "panal/board/drivers/tests/test_*.py",
 )
 SOURCES = (*build.FIRMWARE, "cells/*/messages.py", "virtual/hardware.py", "virtual/chips/*.py")

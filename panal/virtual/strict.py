@@ -30,7 +30,6 @@ FIRMWARE = (
     "panal.cells.*.device",
     "panal.cells.access.rules",
     "panal.cells.access.roster",
-    "panal.cells.access.journal",
 )
 FORBIDDEN_NAMES = frozenset(
     "ConnectionError ConnectionResetError ConnectionRefusedError BrokenPipeError TimeoutError FileNotFoundError"

@@ -62,7 +62,7 @@ class Buzzer:
 
 
 class Knob:
-    """A potentiometer at an ADC: 0..4095, the middle of three readings, because one in a while is far off beside Wi-Fi."""
+    """A potentiometer at an ADC: 0..4095, the middle of three readings, as some are far off beside Wi-Fi."""
 
     def __init__(self, adc):
         self._adc = adc

@@ -36,7 +36,7 @@ class Lcd:
         self.is_present = False
 
     def start(self):
-        """Find the display, its wiring and set it up; whether there is one. Up to 0.3 s: before there is a door to watch."""
+        """Find the display, its wiring and set it up; whether there is one. Takes 0.3 s: before all else."""
         try:
             self._address = self._find()
             self.is_present = self._address is not None

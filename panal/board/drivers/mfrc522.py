@@ -1,7 +1,7 @@
 """Card reader MFRC522 over SPI: reads the UID of ISO 14443-3 type A cards, of 4, 7 or 10 bytes, and nothing else.
 
-Registers and commands: NXP, MFRC522 product data sheet, Rev. 3.9, sections 9.3 and 10.3. Every exchange with a card ends
-by the chip's own timer after 2 ms, so a poll is short whatever lies on the reader.
+Registers and commands: NXP, MFRC522 product data sheet, Rev. 3.9, sections 9.3 and 10.3. Every exchange with a card
+ends by the chip's own timer after 2 ms, so a poll is short whatever lies on the reader.
 """
 
 COMMAND = 0x01
