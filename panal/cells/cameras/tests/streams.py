@@ -129,7 +129,9 @@ class Cam(Peer):
         camera: Cam = await cls.open(f"ws://127.0.0.1:{port}/")
         camera.sender = Sender()
         message = {"type": "register", "device": "camera"}
-        camera.say({**message, "device_id": device_id, "token": token} if device_id else message)
+        if device_id:
+            message = dict(message, device_id=device_id, token=token)
+        camera.say(message)
         answer = await camera.next()
         assert answer and answer["status"] == "ok", camera.closed
         camera.say({"type": "info", "resolutions": "0-12", "mode": "0", "fps": 20, "idle": idle})
