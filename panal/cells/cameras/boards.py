@@ -34,6 +34,7 @@ MAX_EARLY = 8
 MAX_TEXTS = 100
 TEXTS_OVER_MS = 10_000
 SEEN_EVERY_MS = 1_000
+INFO_MS = 1_500
 REPLACED = 1000
 FULL = 1013
 REFUSED = "unknown camera or wrong token"
@@ -213,7 +214,7 @@ class Line:
         self.hub = cameras.hub
         self.connected_ms = self.hub.now_ms()
         self.ip = socket.address
-        self.is_idle = False
+        self.is_idle = self._idles_itself = False
         self.assembly = Assembly(self.hub.settings.max_frame_size)
         self.assembly.broken = camera.broken
         self._texts, self._texts_ms = 0, self.connected_ms
@@ -315,15 +316,22 @@ class Line:
     def _knows_idle(self) -> bool:
         return self.camera.info.get("idle") is True
 
+    @property
+    def _may_still_tell(self) -> bool:
+        """A board says what it knows right after it has registered; until then it is not taken for an older one."""
+        return not self.camera.info and self.hub.now_ms() - self.connected_ms < INFO_MS
+
     def command(self, cmd: str, val: str) -> None:
         """At once. An older camera idles by a low frame rate: what is asked for is then told when it wakes."""
         if not (cmd == "fps" and self.is_idle and not self._knows_idle):
             self.socket.say(messages.build_command(cmd, val, self.hub.now_ms()))
 
     def set_idle(self, is_idle: bool) -> None:
-        if is_idle == self.is_idle:
+        if is_idle == self.is_idle or (is_idle and self._may_still_tell):
             return
-        if self._knows_idle:
+        if is_idle:  # it is woken in the way in which it was put to sleep
+            self._idles_itself = self._knows_idle
+        if self._idles_itself:
             self.is_idle = is_idle
             self.command("idle", "1" if is_idle else "0")
         else:

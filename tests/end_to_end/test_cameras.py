@@ -1,0 +1,170 @@
+"""From a camera's sensor to somebody's eyes: older boards and viewers, our own firmware in the MicroPython VM."""
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from PIL import Image
+
+from panal.virtual import scene
+from tests.end_to_end.cameras import Viewer, VirtualCamera
+from tests.end_to_end.older_camera import OlderCamera
+from tests.running import Panal
+
+OLDER = "VTEJACAM"
+EMAIL = "ana@example.com"
+WAYS = (9, 27, 90, 180, 390, 900)
+"""Kilobytes: one frame for each way and each size of chunk."""
+
+
+def jpeg(kilobytes: int) -> bytes:
+    """A real picture of about so many bytes: what a JPEG may carry in comments fills it up."""
+    drawn = scene.draw(scene.Look((320, 240), 60, night=False), "garden", 1000.0)
+    left, comments = kilobytes * 1024 - len(drawn), b""
+    while left > 4:
+        part = min(left, 65000)
+        comments += b"\xff\xfe" + (part - 2).to_bytes(2, "big") + bytes(part - 4)
+        left -= part
+    return drawn[:2] + comments + drawn[2:]
+
+
+@pytest.fixture(scope="module")
+def panal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panal]:
+    with Panal(tmp_path_factory.mktemp("panal"), PANAL_LEGACY_CAMERA=OLDER) as running:
+        running.user(EMAIL)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def older(panal: Panal) -> None:
+    panal.mint("camera-1", 1, "--account", "Casa", "--id", OLDER)
+
+
+@pytest.fixture(scope="module")
+def token(panal: Panal) -> str:
+    return str(json.loads(panal.run("token", "create", EMAIL, "--json"))["token"])
+
+
+@pytest.fixture
+def camera(panal: Panal, tmp_path: Path) -> Iterator[VirtualCamera]:
+    [device] = panal.mint("camera-1", 1, "--account", "Casa")
+    with VirtualCamera(panal, device, tmp_path / "flash", "--scene", "garden") as board:
+        board.wait_for(stream="up")
+        yield board
+
+
+def stream_url(panal: Panal) -> str:
+    return f"ws://127.0.0.1:{panal.ports['stream']}/"
+
+
+def look(panal: Panal, token: str, board: VirtualCamera) -> Viewer:
+    url = f"{panal.url.replace('http', 'ws')}/cameras/{board.device['device_id']}/live"
+    return Viewer(url, None, Authorization=f"Bearer {token}")
+
+
+def test_an_older_board_is_seen_by_an_older_viewer(panal: Panal, older: None) -> None:
+    sent = [jpeg(kilobytes) for kilobytes in WAYS]
+    with OlderCamera(stream_url(panal), sent) as board, Viewer(stream_url(panal), OLD_VIEWER) as viewer:
+        viewer.wait(lambda v: {frame for _, frame in v.frames} >= set(sent))
+        assert board.answers[0]["status"] == "ok"
+        viewer.wait(lambda v: any(m["type"] == "camera_health" and m["model"] == "ESP32-CAM" for m in v.said))
+        viewer.say(type="command", cmd="resolution", val="10")
+        assert viewer.wait_for_response("resolution")["value"] == "10"
+        assert {"cmd": "resolution", "val": "10"}.items() <= board.commands[-1].items()
+        viewer.say(type="request_stats")
+        stats = viewer.wait(lambda v: next((m for m in v.said if m["type"] == "server_stats"), None))
+        assert stats["camera_connected"] is True
+        assert stats["stats"]["frames_failed"] == 0
+
+
+OLD_VIEWER = {"type": "register", "device": "browser"}
+
+
+def test_a_camera_with_a_wrong_token_is_refused(panal: Panal, older: None) -> None:
+    register = {"type": "register", "device": "camera", "device_id": OLDER, "token": "0" * 64}
+    with Viewer(stream_url(panal), register) as stranger:
+        stranger.wait_until_closed()
+        assert stranger.said == []
+
+
+def test_our_camera_shows_moving_pictures_and_obeys(panal: Panal, token: str, camera: VirtualCamera) -> None:
+    with look(panal, token, camera) as viewer:
+        viewer.wait_for_frames(20)
+        assert viewer.size() == (640, 480)
+        assert len({frame for _, frame in viewer.frames}) == len(viewer.frames)
+        viewer.say(type="command", cmd="resolution", val="3")
+        assert viewer.wait_for_response("resolution")["status"] == "ok"
+        viewer.wait(lambda v: v.size() == (320, 240))
+        viewer.say(type="command", cmd="resolution", val="12")
+        viewer.wait(lambda v: any(m.get("value") == "this sensor has no QXGA" for m in v.said))
+        assert viewer.size() == (320, 240)
+
+
+def test_a_covered_lens_is_dark(panal: Panal, token: str, camera: VirtualCamera) -> None:
+    with look(panal, token, camera) as viewer:
+        camera.do("camera", night=False)
+        viewer.wait(lambda v: v.frames and brightness(v.frames[-1][1]) > 90)
+        camera.do("camera", covered=True)
+        viewer.wait(lambda v: brightness(v.frames[-1][1]) < 20)
+
+
+def brightness(frame: bytes) -> float:
+    with Image.open(io.BytesIO(frame)) as image:
+        return float(image.convert("L").resize((1, 1)).tobytes()[0])
+
+
+def test_while_it_streams_the_board_answers_over_its_own_link(panal: Panal, token: str, camera: VirtualCamera) -> None:
+    """Management stays reachable: a command over MQTT is done in the midst of frames as fast as they go."""
+    camera.wait_for(link="up")
+    api = requests.Session()
+    api.headers["Authorization"] = f"Bearer {token}"
+    devices = f"{panal.url}/api/v1/manage/devices/{camera.device['device_id']}"
+    with look(panal, token, camera) as viewer:
+        viewer.say(type="command", cmd="fps", val="30")
+        viewer.say(type="command", cmd="resolution", val="10")
+        viewer.wait(lambda v: v.frames and v.size() == (1600, 1200))
+        begun = time.monotonic()
+        queued = api.post(f"{devices}/commands", json={"name": "ping", "args": {}}, timeout=10)
+        assert queued.status_code in (200, 201, 202), queued.text
+        while (
+            api.get(f"{panal.url}/api/v1/manage/commands/{queued.json()['id']}", timeout=10).json()["status"] != "done"
+        ):
+            assert time.monotonic() - begun < 5
+            time.sleep(0.05)
+        viewer.wait_for_frames(5)
+
+
+def test_nobody_looks_and_it_idles_and_it_wakes_within_a_second(
+    panal: Panal, token: str, camera: VirtualCamera
+) -> None:
+    with look(panal, token, camera) as viewer:
+        viewer.wait_for_frames(5)
+    metric = f'panal_camera_idle{{camera="{camera.device["device_id"]}"}} 1.0'
+    deadline = time.monotonic() + 20
+    while metric not in requests.get(f"{panal.url}/metrics", timeout=10).text:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    begun = time.monotonic()
+    with look(panal, token, camera) as viewer:
+        viewer.wait(lambda v: len(v.frames) >= 3)
+        assert viewer.frames[2][0] - begun < 1.0 + 0.5  # and half a second for our own connection
+
+
+def test_it_comes_back_after_its_wifi_and_after_the_server(panal: Panal, token: str, camera: VirtualCamera) -> None:
+    with look(panal, token, camera) as viewer:
+        viewer.wait_for_frames(3)
+        camera.do("wifi", on=False)
+        camera.wait_for(stream="down")
+        camera.do("wifi", on=True)
+        camera.wait_for(stream="up")
+        viewer.wait_for_frames(3)
+    panal.kill()
+    camera.wait_for(stream="down")
+    panal.start()
+    camera.wait_for(stream="up", timeout_s=60)
+    with look(panal, token, camera) as viewer:
+        viewer.wait_for_frames(3)
