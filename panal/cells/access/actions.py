@@ -16,7 +16,7 @@ from panal.control.events import publish_on_commit
 from panal.gateway.store import DomainEvent
 from panal.protocol.errors import BadRequest, Conflict, Unavailable
 
-from . import credentials, lists, messages
+from . import credentials, lists, machine, messages
 from .models import (
     Alarm,
     AlarmState,
@@ -41,6 +41,7 @@ MINUTE = timedelta(minutes=1)
 MOST_HOLDERS = 5_000
 MOST_CREDENTIALS = 10_000
 MOST_GRANTS = 20
+DEFAULTS = {name: setting[0] for name, setting in machine.SETTINGS.items()}
 
 
 def _news(name: str, account_id: int | None, device_id: str = "", **data: Any) -> DomainEvent:
@@ -356,9 +357,13 @@ def change_settings(*, device: Any, settings: Mapping[str, Any], actor: Actor) -
     """
     patch: dict[str, Any] = dict(settings)
     combination = patch.pop("combination", None)
+    if unknown := next((name for name in patch if name not in DEFAULTS), None):
+        raise BadRequest("unknown_field", "no such setting", unknown)
     messages.check_settings({name: value for name, value in patch.items() if value is not None})
     after = dict(patch)
     if combination is not None:
+        if not isinstance(combination, str):
+            raise BadRequest("bad_code", "digits as a text", "combination")
         length = patch.get("code_length") or lists.setting_of(device, "code_length")
         patch["combination"] = credentials.combination(device, credentials.digits_of(combination, "combination", length))
         after["combination"] = "…"

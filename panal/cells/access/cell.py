@@ -20,6 +20,7 @@ CARD = Card(
     ),
     own_commands=("door.unlock", "door.enroll"),
     gateway="panal.cells.access.gateway:HANDLERS",
+    rest="panal.cells.access.rest:router",
     urls="panal.cells.access.urls",
     words="panal.cells.access.words:WORDS",
     navigation=(Entry("Doors", "doors", "door-closed"),),
