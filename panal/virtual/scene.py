@@ -178,9 +178,9 @@ def _as_set(image: Image.Image, look: Look, is_night: bool) -> Image.Image:
 
 
 def _stamp(image: Image.Image, kind: str, now_s: float) -> None:
-    """The clock, in tenths: whoever looks at two frames sees which is the newer."""
+    """The clock, in hundredths: whoever looks at two frames sees which is the newer."""
     size = max(9, image.width // 26)
-    text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now_s)) + f".{int(now_s * 10) % 10}"
+    text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now_s)) + f".{int(now_s * 100) % 100:02}"
     pen = ImageDraw.Draw(image)
     box = pen.textbbox((size // 3, size // 4), text, font=_font(size))
     pen.rectangle((0, 0, box[2] + size // 3, box[3] + size // 3), fill=(0, 0, 0))
