@@ -251,7 +251,7 @@ class Line:
     def receive_text(self, message: dict[str, Any]) -> None:
         now_ms = self.hub.now_ms()
         if self.assembly.receive_text(message, now_ms):
-            self.camera.counts["announced"] += 1
+            self.camera.counts["chunked"] += message.get("type") == "img_start"
         elif self._too_many(now_ms):
             self.assembly.receive_nonsense("too_many_texts")
         else:

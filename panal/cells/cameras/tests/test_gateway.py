@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import uvicorn
+from picows import WSMsgType
 from starlette.applications import Starlette
 
+from panal.cells.cameras import gateway, hub
 from panal.gateway.gateway import Gateway
 from panal.gateway.store import DomainEvent
 from panal.gateway.tests.conftest import Http, settings_for, until
@@ -74,6 +76,13 @@ class World:
         self.store.publish([DomainEvent("camera.changed", "cameras", 1, device_id, {})])
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes seconds takes tenths."""
+    monkeypatch.setattr(hub, "IDLE_AFTER_MS", 500)
+    monkeypatch.setattr(gateway, "TICK_S", 0.1)
+
+
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with World(tmp_path) as running:
@@ -99,3 +108,308 @@ async def test_a_frame_reaches_a_viewer_whole_whichever_way_it_travels(world: Wo
     camera, viewer = await world.cam(), await looking(world)
     camera.frame_out(picture(size, 7))
     assert await viewer.frame() == picture(size, 7)
+
+
+async def test_all_who_look_get_the_same_frame(world: World) -> None:
+    camera, viewers = await world.cam(), [await looking(world) for _ in range(3)]
+    camera.frame_out(picture(40_000, 1))
+    assert [await viewer.frame() for viewer in viewers] == [picture(40_000, 1)] * 3
+
+
+async def test_a_viewer_who_comes_later_begins_with_the_newest_frame(world: World) -> None:
+    camera = await world.cam()
+    camera.frame_out(picture(5_000, 3))
+    await until(lambda: world.cameras.camera("CAM").latest)
+    assert await (await world.live()).frame() == picture(5_000, 3)
+
+
+async def test_a_wrong_token_is_not_let_in(world: World) -> None:
+    peer = await world.peer()
+    peer.say({"type": "register", "device": "camera", "device_id": "CAM", "token": "wrong"})
+    assert await peer.end() == (1008, "unknown camera or wrong token")
+    assert world.store.told == []
+
+
+async def test_without_id_and_token_nobody_is_a_camera_here(world: World) -> None:
+    peer = await world.peer()
+    peer.say({"type": "register", "device": "camera"})
+    assert (await peer.end())[0] == 1008
+
+
+@pytest.mark.parametrize("said", [{"type": "info"}, b"{", b"\xff\xd8\xff\xd9"])
+async def test_who_does_not_register_first_is_closed(world: World, said: Any) -> None:
+    peer = await world.peer()
+    peer.send(said) if said == b"\xff\xd8\xff\xd9" else peer.say(said)
+    assert (await peer.end())[0] == 1008
+
+
+async def test_an_older_board_is_the_camera_that_the_setting_names(older: World) -> None:
+    camera = await older.cam("", idle=False)
+    viewer = await older.peer()
+    viewer.say({"type": "register", "device": "browser"})
+    assert (await viewer.text("status"))["camera"] == "CAM"
+    camera.frame_out(picture(20_000, 2))
+    assert await viewer.frame() == picture(20_000, 2)
+
+
+async def test_an_older_viewer_without_a_token_needs_the_setting(world: World) -> None:
+    viewer = await world.peer()
+    viewer.say({"type": "register", "device": "browser"})
+    assert (await viewer.end())[0] == 1008
+
+
+async def test_an_older_viewer_with_a_token_looks_at_its_default_camera(world: World) -> None:
+    world.store.allowed.add(("Bearer machine", "CAM"))
+    viewer = await world.peer()
+    viewer.say({"type": "register", "device": "browser", "token": "machine"})
+    assert (await viewer.text("status"))["camera"] == "CAM"
+
+
+async def test_a_second_camera_with_the_same_id_replaces_the_first(world: World) -> None:
+    first, second = await world.cam(), await world.cam()
+    assert (await first.end())[0] == 1000
+    viewer = await looking(world)
+    second.frame_out(picture(5_000, 2))
+    assert await viewer.frame() == picture(5_000, 2)
+    await until(lambda: "cameras.gone" in world.store.kinds())
+    assert world.cameras.camera("CAM").board is not None
+
+
+async def test_a_stranger_does_not_look(world: World) -> None:
+    for headers in ({"Authorization": "Bearer stranger"}, {"Cookie": "sessionid=x"}):
+        viewer = await world.live(**headers)
+        assert (await viewer.end())[0] == 1008
+
+
+async def test_a_page_of_another_site_does_not_look(world: World) -> None:
+    with pytest.raises(Exception, match="403"):
+        await world.live(Authorization=LOOKING, Origin="https://elsewhere.example")
+
+
+async def test_who_may_no_longer_look_is_closed_as_soon_as_it_is_known(world: World) -> None:
+    viewer = await looking(world)
+    world.store.allowed.clear()
+    world.store.publish([DomainEvent("account.changed", "accounts", 1, "", {})])
+    assert (await viewer.end())[0] == 1008
+
+
+async def test_a_private_camera_shows_nothing_from_then_on(world: World) -> None:
+    camera, viewer = await world.cam(), await looking(world)
+    camera.frame_out(picture(5_000))
+    await viewer.frame()
+    world.change(is_private=True)
+    assert (await viewer.end())[0] == 1008
+    assert (await camera.text("command"))["cmd"] == "idle"
+    camera.frame_out(picture(5_000))
+    await until(lambda: world.cameras.camera("CAM").counts["private"] == 1)
+    assert world.cameras.camera("CAM").latest is None
+
+
+async def test_a_camera_idles_when_nobody_looks_and_wakes_at_once(world: World) -> None:
+    camera, viewer = await world.cam(), await looking(world)
+    viewer.close()
+    told = await camera.text("command")
+    assert (told["cmd"], told["val"]) == ("idle", "1")
+    await world.live()
+    async with asyncio.timeout(1):
+        told = await camera.text("command")
+    assert (told["cmd"], told["val"]) == ("idle", "0")
+
+
+async def test_an_older_board_idles_at_one_frame_a_second(older: World) -> None:
+    camera = await older.cam("", idle=False)
+    told = await camera.text("command")
+    assert (told["cmd"], told["val"]) == ("fps", "1")
+    older.store.publish([DomainEvent("camera.command", "cameras", 1, "CAM", {"cmd": "quality", "val": "9"})])
+    assert (await camera.text("command"))["cmd"] == "quality"  # it is told everything else meanwhile
+    viewer = await older.peer()
+    viewer.say({"type": "register", "device": "browser"})
+    told = await camera.text("command")
+    assert (told["cmd"], told["val"]) == ("fps", "20")
+
+
+async def test_a_camera_that_comes_is_told_how_it_is_set_the_most_urgent_first(tmp_path: Path) -> None:
+    async with World(tmp_path, PANAL_CAMERA_FPS="12") as world:
+        now_ms = world.gateway.now_ms()
+        pending = (("reboot", "", now_ms - 60_000), ("flash", "9", now_ms))
+        world.store.cameras["CAM"] = world.store.cameras["CAM"]._replace(brightness=1, resolution=5, pending=pending)
+        camera = await world.cam()
+        told = [await camera.text("command") for _ in range(4)]
+        assert [(m["cmd"], m["val"]) for m in told] == [
+            ("resolution", "5"), ("fps", "12"), ("brightness", "1"), ("flash", "9"),
+        ]  # fmt: skip
+
+
+async def test_a_viewer_commands_through_the_control_plane(world: World) -> None:
+    camera, viewer = await world.cam(), await looking(world)
+    viewer.say({"type": "command", "cmd": "resolution", "val": "7"})
+    asked = await until(lambda: world.store.commanded)
+    assert asked[0][:5] == ("", LOOKING, "CAM", "resolution", "7")
+    world.store.publish([DomainEvent("camera.command", "cameras", 1, "CAM", {"cmd": "resolution", "val": "7"})])
+    told = await camera.text("command")
+    assert (told["cmd"], told["val"], told["timestamp"] > 0) == ("resolution", "7", True)
+    camera.say({"type": "response", "cmd": "resolution", "status": "ok", "value": "7"})
+    assert (await viewer.text("response"))["value"] == "7"
+    await until(lambda: "cameras.response" in world.store.kinds())
+
+
+async def test_a_command_that_makes_no_sense_is_answered_as_an_error(world: World) -> None:
+    viewer = await looking(world)
+    viewer.say({"type": "command", "cmd": "resolution", "val": "99"})
+    answer = await viewer.text("response")
+    assert (answer["status"], answer["error"]["code"]) == ("error", "bad_field")
+
+
+async def test_health_reaches_viewers_and_the_ledger(world: World) -> None:
+    camera, viewer = await world.cam(), await looking(world)
+    camera.say({"type": "health", "frames": 12, "rssi": -61, "ip": "10.0.0.9"})
+    assert (await viewer.text("camera_health"))["frames"] == 12
+    await until(lambda: [e for e in world.store.told if e.kind == "cameras.seen" and e.message.health])
+
+
+async def test_stats_are_told_to_who_asks(world: World) -> None:
+    camera, viewer = await world.cam(), await looking(world)
+    camera.frame_out(picture(300_000))
+    await viewer.frame()
+    viewer.say({"type": "request_stats"})
+    stats = (await viewer.text("server_stats"))["stats"]
+    assert (stats["frames_received"], stats["frames_chunked"], stats["browsers_connected"]) == (1, 1, 1)
+
+
+async def test_broken_frames_are_counted_and_floods_closed(world: World) -> None:
+    camera = await world.cam()
+    for _ in range(20):
+        camera.send(bytes(9))
+    assert (await camera.end())[0] == 1008
+    assert world.cameras.camera("CAM").broken["no_jpeg"] == 20
+
+
+async def test_a_message_in_parts_is_one_message(world: World) -> None:
+    camera, viewer = await world.cam(), await looking(world)
+    whole = picture(9_000, 4)
+    camera.transport.send(WSMsgType.BINARY, whole[:4_000], fin=False)
+    camera.transport.send(WSMsgType.CONTINUATION, whole[4_000:8_000], fin=False)
+    camera.transport.send(WSMsgType.CONTINUATION, whole[8_000:])
+    assert await viewer.frame() == whole
+
+
+async def test_a_viewer_that_reads_nothing_skips_frames_and_the_others_get_all(world: World) -> None:
+    camera, stalled, viewer = await world.cam(), await looking(world), await looking(world)
+    stalled.transport.underlying_transport.pause_reading()
+    for number in range(60):
+        camera.frame_out(picture(250_000, number))
+        assert await viewer.frame() == picture(250_000, number)
+    looks = {look.skipped for look in world.cameras.looks}
+    assert min(looks) == 0
+    assert max(looks) > 10
+
+
+# HTTP
+
+
+async def test_the_snapshot_is_the_newest_frame_while_it_is_young_enough(world: World) -> None:
+    camera = await world.cam()
+    camera.frame_out(picture(5_000, 8))
+    await until(lambda: world.cameras.camera("CAM").latest)
+    answer = await world.http.get("/cameras/CAM/snapshot.jpg", authorization=LOOKING)
+    assert (answer.status, answer.headers["content-type"], answer.body) == (200, "image/jpeg", picture(5_000, 8))
+
+
+async def test_ten_dashboards_cost_one_capture(world: World) -> None:
+    camera = await world.cam()
+    asking = [
+        asyncio.create_task(world.http.get("/cameras/CAM/snapshot.jpg?max_age_s=0", authorization=LOOKING))
+        for _ in range(10)
+    ]
+    await until(lambda: len(world.cameras.camera("CAM").consumers) >= 10)
+    camera.frame_out(picture(5_000, 9))
+    answers = await asyncio.gather(*asking)
+    assert {answer.body for answer in answers} == {picture(5_000, 9)}
+
+
+async def test_a_stranger_gets_no_picture(world: World) -> None:
+    for path in ("/cameras/CAM/snapshot.jpg", "/cameras/CAM/mjpeg", "/api/stats", "/mjpeg"):
+        assert (await world.http.get(path)).status in (401, 404)
+        assert (await world.http.get(path, authorization="Bearer stranger")).status == 404
+
+
+async def test_mjpeg_has_each_frame_once_with_its_length(world: World) -> None:
+    camera = await world.cam()
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.http_port)
+    writer.write(f"GET /mjpeg HTTP/1.1\r\nHost: x\r\nAuthorization: {LOOKING}\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert b"multipart/x-mixed-replace; boundary=frame" in head
+    for number in (1, 2):
+        camera.frame_out(picture(5_000, number))
+        part = await reader.readuntil(b"Content-Length: 5000\r\n\r\n")
+        assert b"--frame\r\nContent-Type: image/jpeg\r\n" in part
+        assert await reader.readexactly(5_000) == picture(5_000, number)
+    writer.close()
+    await until(lambda: not world.cameras.looks)
+
+
+async def test_the_older_paths_answer(world: World) -> None:
+    await world.cam()
+    http = world.http
+    stats = (await http.get("/api/stats", authorization=LOOKING)).json
+    assert (stats["status"], stats["camera_connected"], stats["stats"]["connected"]) == ("ok", True, True)
+    assert (await http.get("/api/resolutions?camera=CAM", authorization=LOOKING)).json["default"] == 7
+    assert "reboot" in (await http.get("/api/commands", authorization=LOOKING)).json["commands"]
+    assert (await http.get("/api/images/state", authorization=LOOKING)).json == {"status": "ok", "enabled": False}
+
+
+async def test_a_command_by_path_is_a_post_or_needs_a_token(world: World) -> None:
+    world.store.allowed.add(("sessionid=alice", "CAM"))
+    assert (await world.http.post("/api/command/fps/15", cookie="sessionid=alice")).json["val"] == "15"
+    assert (await world.http.get("/api/command/fps/15", cookie="sessionid=alice")).code == "post_it"
+    assert (await world.http.get("/api/command/fps/16", authorization=LOOKING)).json["val"] == "16"
+    assert (await world.http.post("/api/command/fps/99", authorization=LOOKING)).status == 400
+    assert [asked[4] for asked in world.store.commanded] == ["15", "16"]
+
+
+async def test_metrics_tell_of_each_camera(world: World) -> None:
+    camera, viewer = await world.cam(), await looking(world)
+    camera.frame_out(picture(5_000))
+    camera.send(b"x")
+    await viewer.frame()
+    await until(lambda: world.cameras.camera("CAM").broken)
+    text = (await world.http.get("/metrics")).body.decode()
+    assert 'panal_camera_frames_total{camera="CAM"} 1.0' in text
+    assert 'panal_camera_viewers{camera="CAM"} 1.0' in text
+    assert 'panal_camera_broken_total{camera="CAM",rule="no_jpeg"} 1.0' in text
+
+
+# between replicas
+
+
+async def test_a_viewer_at_another_replica_sees_the_camera(world: World, tmp_path: Path) -> None:
+    access = world.gateway.access
+    assert access
+    shared = {
+        "PANAL_NATS_URL": access.url, "PANAL_NATS_USER": access.user, "PANAL_NATS_PASSWORD": access.password,
+        "PANAL_NATS_SYS_USER": access.sys_user, "PANAL_NATS_SYS_PASSWORD": access.sys_password,
+        "PANAL_NATS_ISSUER_SEED": access.issuer_seed.decode(),
+    }  # fmt: skip
+    async with World(tmp_path / "other", **shared) as other:
+        camera, viewer = await world.cam(), await looking(other)
+        assert (await camera.text("command"))["val"] == "1"  # it idled …
+        assert (await camera.text("command"))["val"] == "0"  # … and somebody looks elsewhere
+        camera.frame_out(picture(2_000_000, 5))
+        assert await viewer.frame() == picture(2_000_000, 5)
+        camera.say({"type": "health", "frames": 3})
+        assert (await viewer.text("camera_health"))["frames"] == 3
+        assert other.cameras.camera("CAM").is_elsewhere
+
+
+async def test_a_camera_that_connects_to_another_replica_leaves_the_first(world: World, tmp_path: Path) -> None:
+    access = world.gateway.access
+    assert access
+    shared = {
+        "PANAL_NATS_URL": access.url, "PANAL_NATS_USER": access.user, "PANAL_NATS_PASSWORD": access.password,
+        "PANAL_NATS_SYS_USER": access.sys_user, "PANAL_NATS_SYS_PASSWORD": access.sys_password,
+        "PANAL_NATS_ISSUER_SEED": access.issuer_seed.decode(),
+    }  # fmt: skip
+    async with World(tmp_path / "other", **shared) as other:
+        first = await world.cam()
+        await other.cam()
+        assert (await first.end())[0] == 1000
