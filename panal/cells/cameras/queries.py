@@ -22,6 +22,7 @@ from .settings import CameraSettings
 
 GAP = timedelta(seconds=2)
 MOST_MOTIONS = 2000
+LONGEST_TIMELINE = timedelta(days=31)
 OPEN_JOBS = (JobState.WAITING, JobState.RUNNING)
 
 
@@ -47,10 +48,11 @@ CODES = [code for code, model in MODELS.items() if "cameras" in model.cells]
 def camera_of(device: Any) -> Camera:
     """Its row; a new one, not stored yet, where nobody of this owner has set anything."""
     found = Camera.objects.filter(pk=device.pk).first()
-    return _own(device, found)
+    return own(device, found)
 
 
-def _own(device: Any, found: Camera | None) -> Camera:
+def own(device: Any, found: Camera | None) -> Camera:
+    """The camera of a device, from its row if there is one that is of this owner's time."""
     if found is None or found.owned_at != device.owned_at:
         fresh = Camera(device=device, owned_at=device.owned_at)
         if found is not None:  # what the board says of itself is not its owner's
@@ -69,7 +71,7 @@ def cameras_for(user: Any, capability: str = SEE, account: int | None = None) ->
     found = found.filter(account_id=account) if account is not None else found
     known = {device.pk: device for device in found}
     rows = Camera.objects.in_bulk(list(known))
-    cameras = [_own(device, rows.get(device.pk)) for device in known.values()]
+    cameras = [own(device, rows.get(device.pk)) for device in known.values()]
     return [camera for camera in cameras if _may_watch(user, camera)]
 
 
@@ -200,6 +202,14 @@ def jobs_for(user: Any, device_id: str) -> QuerySet[Job]:
 def job_for(user: Any, device_id: str, job_id: uuid.UUID, capability: str = SEE) -> Job:
     camera_for(user, device_id, capability)
     return _one(jobs_for(user, device_id), job_id)  # type: ignore[no-any-return]
+
+
+def film_for(user: Any, device_id: str, job_id: uuid.UUID) -> Job:
+    """One that is done."""
+    job = job_for(user, device_id, job_id)
+    if job.state != JobState.DONE:
+        raise NotFound("not_done", "this film is not done")
+    return job
 
 
 def timeline_for(user: Any, device_id: str, since: datetime, until: datetime) -> Timeline:

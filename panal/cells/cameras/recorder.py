@@ -93,8 +93,9 @@ def _accounts(ids: Iterable[str]) -> dict[str, int | None]:
 
 
 def _cameras(accounts: Iterable[str]) -> dict[str, Camera]:
-    """The rows of these cameras, made where there is none yet."""
-    found = {device.pk: queries.camera_of(device) for device in devices.locked(accounts)}
+    """The rows of these cameras, held until the end of the transaction, made where there is none yet."""
+    held = {row.pk: row for row in Camera.objects.filter(pk__in=list(accounts)).order_by("pk").select_for_update()}
+    found = {device.pk: queries.own(device, held.get(device.pk)) for device in devices.locked(accounts)}
     for camera in found.values():
         if camera._state.adding:
             camera.save()
@@ -196,14 +197,15 @@ def record_storage(batch: list[StorageState], now: datetime) -> list[Any]:
 
 
 def record_progress(batch: list[JobProgress], now: datetime) -> list[Any]:
-    """How far a film is."""
+    """How far a film is; one that has ended stays as it is."""
     accounts = _accounts(message.device_id for message in batch)
     for message in batch:
         changed: dict[str, Any] = {"state": message.state, "progress_pct": message.progress_pct}
         if message.state in ("done", "failed"):
             changed |= {"reason": message.reason[:200], "path": message.path, "size_bytes": message.size_bytes}
             changed |= {"finished_at": now}
-        Job.objects.filter(pk=message.job_id, device_id=message.device_id).update(**changed)
+        open_jobs = Job.objects.filter(device_id=message.device_id, state__in=queries.OPEN_JOBS)
+        open_jobs.filter(pk=message.job_id).update(**changed)
     _publish("camera.job_progressed", {m.device_id for m in batch if m.device_id in accounts}, accounts)
     return [None] * len(batch)
 

@@ -24,7 +24,7 @@ from panal.protocol.errors import Conflict, PanalError, Unavailable
 
 from . import motion, recording, saver
 from .films import Films
-from .hub import Camera, Frame
+from .hub import Camera, Frame, size_of
 from .motion import Detector, Lookout, Moved, Watched
 from .news import ImageKept, MotionSeen
 from .recording import Cutter, Recorder
@@ -64,8 +64,10 @@ class Keeper:
 
     def offer(self, frame: Frame) -> None:
         settings, now_s = self._apply(), self._storage.clock()
-        if settings.is_private or not (0 < frame.width <= MOST_PX and 0 < frame.height <= MOST_PX):
+        width, height = size_of(frame.jpeg)  # as it is, whatever the camera has announced
+        if settings.is_private or not (0 < width <= MOST_PX and 0 < height <= MOST_PX):
             return
+        frame = frame._replace(width=width, height=height)
         self._frame_s = now_s
         if self._auto.wants(now_s):
             self._storage.keep(frame, "auto", most_per_hour=settings.max_images_per_hour)
