@@ -17,12 +17,15 @@ from .start import Data, django_with
 
 PEOPLE = (("demo@panal.example", "owner"), ("cuidadora@panal.example", "caregiver"))
 HOUSEHOLD = "Casa Demo"
-# name, transport, sector, fresh: two boards that speak MQTT, one that speaks HTTP as older boards do, one in its box
-WEARABLES = (
-    ("Colgante de Rosa", "mqtt", "Dormitorio", False),
-    ("Pulsera de Tomás", "mqtt", "Salón", False),
-    ("Equipo HTTP", "http", "Cocina", False),
-    ("Recién llegado", "mqtt", "Entrada", True),
+# model, name, sector, and what is special about it: one speaks HTTP as older boards do, one is still in its box
+BOARDS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("wearable-1", "Colgante de Rosa", "Dormitorio", {}),
+    ("wearable-1", "Pulsera de Tomás", "Salón", {}),
+    ("wearable-1", "Equipo HTTP", "Cocina", {"transport": "http"}),
+    ("wearable-1", "Recién llegado", "Entrada", {"fresh": True}),
+    ("camera-1", "Entrada", "Entrada", {"scene": "entrance"}),
+    ("camera-1", "Jardín", "Jardín", {"scene": "garden"}),
+    ("camera-2", "Taller", "Taller", {"scene": "workshop"}),
 )
 
 
@@ -43,7 +46,8 @@ def demo(
 
         hub = Bench([b._replace(vm=with_vm) for b in boards], Path(settings.data) / "virtual", _tell(server))
         page.set_hub(hub)
-        await hub.run(f"http://127.0.0.1:{server.http_port}", f"127.0.0.1:{server.gateway.ports.mqtt}")
+        ports = server.gateway.ports
+        await hub.run(f"http://127.0.0.1:{server.http_port}", f"127.0.0.1:{ports.mqtt}", f"127.0.0.1:{ports.stream}")
 
     run(settings, companions=[bench], started=lambda server: _welcome(settings, server, kept["password"]))
 
@@ -57,14 +61,18 @@ def _tell(server: Any) -> Any:
 
 
 def _household(folder: Path) -> dict[str, Any]:
-    """The demo's people and boards: made once and kept beside the database, secrets included, readable by us only."""
+    """The demo's people and boards: made once and kept beside the database, secrets included, readable by us only.
+
+    A folder of an older demo gets the boards of models that it has none of.
+    """
     path = folder / "demo.json"
-    if path.exists():
-        kept: dict[str, Any] = json.loads(path.read_text())
-        return kept
-    kept = _make_household()
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(kept))
+    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else _make_household()
+    models = {board["model"] for board in kept["boards"]}
+    missing = [board for board in BOARDS if board[0] not in models]
+    if missing:
+        kept["boards"] += _mint_boards(kept, missing)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(kept))
     return kept
 
 
@@ -78,22 +86,34 @@ def _make_household() -> dict[str, Any]:
     for email, role in PEOPLE:
         accounts.create_user(email=email, password=password, actor=actor)
         accounts.add_member(account=account, email=email, role=role, actor=actor)
-    return {"password": password, "boards": _mint_wearables(account.pk, actor)}
+    return {"password": password, "account_id": account.pk, "boards": []}
 
 
-def _mint_wearables(account_id: int, actor: Any) -> list[dict[str, Any]]:
+def _mint_boards(kept: dict[str, Any], wanted: list[tuple[str, str, str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    from panal.cells.accounts.actor import system
     from panal.cells.devices import actions as devices
     from panal.cells.devices.models import Device
 
+    actor = system("panal demo")
+    account_id = kept.get("account_id") or kept["boards"][0]["account_id"]
     boards = []
-    minted = devices.mint_devices(model="wearable-1", count=len(WEARABLES), account_id=account_id, actor=actor)
-    for secret, (name, transport, place, fresh) in zip(minted, WEARABLES, strict=True):
-        sector = devices.create_sector(account_id=account_id, name=place, actor=actor)
-        device = Device.objects.get(pk=secret.device_id)
-        devices.change_device(device=device, name=name, sector=sector, actor=actor)
-        board = {"device_id": secret.device_id, "token": secret.token, "model": "wearable-1"}
-        boards.append(board | {"account_id": account_id, "transport": transport, "fresh": fresh})
+    for model in dict.fromkeys(model for model, _, _, _ in wanted):
+        rows = [row for row in wanted if row[0] == model]
+        minted = devices.mint_devices(model=model, count=len(rows), account_id=account_id, actor=actor)
+        for secret, (_, name, place, special) in zip(minted, rows, strict=True):
+            device = Device.objects.get(pk=secret.device_id)
+            devices.change_device(device=device, name=name, sector=_sector(account_id, place, actor), actor=actor)
+            board = {"device_id": secret.device_id, "token": secret.token, "model": model}
+            boards.append(board | {"account_id": account_id} | special)
     return boards
+
+
+def _sector(account_id: int, name: str, actor: Any) -> Any:
+    from panal.cells.devices import actions as devices
+    from panal.cells.devices.models import Sector
+
+    found = Sector.objects.filter(account_id=account_id, name=name).first()
+    return found or devices.create_sector(account_id=account_id, name=name, actor=actor)
 
 
 def _vm_or_sentence() -> str:
@@ -120,7 +140,8 @@ def _welcome(settings: Settings, server: Any, password: str) -> None:
         "2. See it arrive on the overview, live. Cut its power or its Wi-Fi and press again: nothing is lost.",
         "3. Set up the board that is fresh from its box (network Panal, password panal panal), then move",
         f"   them all to another network at {url}/wifi/ (Fibra nueva, password fibra nueva).",
-        f"4. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
+        f"4. Watch its cameras at {url}/cameras/, and let somebody walk by on the bench page.",
+        f"5. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
         "",
         f"Everything is kept in {os.path.relpath(settings.data)}. Ctrl-C ends the demo.",
     ]

@@ -19,10 +19,10 @@ def set_hub(hub: Hub | None) -> None:
 
 
 def send(device_id: str, message: dict[str, Any]) -> bool:
-    """Do something to a virtual device: {"do": "press"|"wifi"|"battery"|"tilt"|"power", …}. False: not possible."""
+    """Do something to a virtual device: {"do": "press"|"wifi"|"battery"|"tilt"|"camera"|"power", …}. False: not possible."""
     return _hub is not None and _hub.send(device_id, message)
 
 
 def states() -> dict[str, dict[str, Any]]:
-    """By device id: power, wifi, led, queue, link, model, battery (0..1)."""
+    """By device id: power, wifi, led, queue, link, model, battery (0..1); of a camera stream, covered, night."""
     return _hub.states() if _hub is not None else {}

@@ -71,6 +71,8 @@ def _message(request: HttpRequest) -> dict[str, Any]:
             return {"do": "press", "part": "button", "ms": _number(form.get("ms", "100"), 20, 60000)}
         case "wifi" | "power" | "tilt" as what:
             return {"do": what, "on": form.get("on") == "1"}
+        case "camera" if form.get("what") in ("covered", "night", "walk"):
+            return {"do": "camera", form["what"]: form.get("on") == "1"}
         case "battery":
             return {"do": "battery", "value": _number(form.get("value", ""), 0, 100) / 100}
     raise BadRequest("bad_args")

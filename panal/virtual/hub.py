@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,8 @@ AIR = (
     {"ssid": "Vecinos", "password": "de ellos"},
 )
 """The networks that the bench's boards hear: the one they know, one to move to, and one that is not ours."""
-SAID = ("press", "wifi", "battery", "tilt")
+SEEN = ("led", "link", "queue", "heap", "portal", "stream", "flash")
+SAID = ("press", "wifi", "battery", "tilt", "camera")
 
 
 class Board(NamedTuple):
@@ -38,6 +40,8 @@ class Board(NamedTuple):
     fresh: bool = False
     """As it comes out of its box: it knows no network and opens its access point."""
     vm: str = "micropython"
+    scene: str = ""
+    """What a camera sees: entrance, garden or workshop."""
 
 
 class Bench:
@@ -47,11 +51,11 @@ class Bench:
         self.children = {board.device_id: Child(board, folder / board.device_id, changed) for board in boards}
         self.loop: asyncio.AbstractEventLoop | None = None
 
-    async def run(self, server_url: str, mqtt: str) -> None:
+    async def run(self, server_url: str, mqtt: str, stream: str = "") -> None:
         """Keep every board with power running until cancelled; then end them all."""
         self.loop = asyncio.get_running_loop()
         try:
-            await asyncio.gather(*(child.run(server_url, mqtt) for child in self.children.values()))
+            await asyncio.gather(*(child.run(server_url, mqtt, stream) for child in self.children.values()))
         finally:
             await asyncio.gather(*(child.end() for child in self.children.values()))
 
@@ -78,24 +82,27 @@ class Child:
         self.process: asyncio.subprocess.Process | None = None
         self.wifi = True
         self.battery = 0.87
+        self.surroundings: dict[str, Any] = {}
         self.seen: dict[str, Any] = {}
         self.lines: list[dict[str, Any]] = []
 
-    async def run(self, server_url: str, mqtt: str) -> None:
+    async def run(self, server_url: str, mqtt: str, stream: str) -> None:
         while True:
             await self.power.wait()
-            await self._live(self._command(server_url, mqtt))
+            await self._live(self._command(server_url, mqtt, stream))
             self.seen = {}
             self.changed(self.board)
             await asyncio.sleep(1)  # a board that ends by itself restarts, though not in a tight circle
 
-    def _command(self, server_url: str, mqtt: str) -> list[str]:
+    def _command(self, server_url: str, mqtt: str, stream: str) -> list[str]:
         b = self.board
         return [
             *(sys.executable, "-m", "panal", "virtual", "run", "--json", "--model", b.model, "--id", b.device_id),
             *("--token", b.token, "--server", server_url, "--mqtt", mqtt, "--transport", b.transport),
             *("--vm", b.vm, "--dir", str(self.folder), "--radio", json.dumps(AIR)),
             *(["--fresh"] if b.fresh else []),
+            *(["--stream", stream] if stream else []),
+            *(["--scene", b.scene] if b.scene else []),
         ]
 
     async def _live(self, command: list[str]) -> None:
@@ -106,6 +113,8 @@ class Child:
         )
         self._say({"do": "wifi", "on": self.wifi})
         self._say({"do": "battery", "value": self.battery})
+        if self.surroundings:
+            self._say({"do": "camera", **self.surroundings})
         try:
             assert self.process.stdout
             async for line in self.process.stdout:
@@ -123,7 +132,7 @@ class Child:
             return
         if "log" in said:
             self.lines = [*self.lines, said["log"]][-LOG_LINES:]
-        self.seen.update({name: said[name] for name in ("led", "link", "queue", "heap", "portal") if name in said})
+        self.seen.update({name: said[name] for name in SEEN if name in said})
         self.changed(self.board)
 
     def do(self, message: dict[str, Any]) -> None:
@@ -134,8 +143,17 @@ class Child:
             self.wifi = bool(message.get("on"))
         if message["do"] == "battery":
             self.battery = float(message.get("value", self.battery))
+        if message["do"] == "camera":
+            message = {"do": "camera", **self._surround(message)}
         self._say(message)
         self.changed(self.board)
+
+    def _surround(self, message: dict[str, Any]) -> dict[str, Any]:
+        """What stays as it is now around a camera: `covered`, `night`; and who walks by from now on: `walk`."""
+        for name in ("covered", "night"):
+            if name in message:
+                self.surroundings[name] = bool(message[name])
+        return self.surroundings | ({"walk_ms": int(time.time() * 1000)} if message.get("walk") else {})
 
     def _switch(self, on: bool) -> None:
         if on:
@@ -168,5 +186,10 @@ class Child:
             "link": self.seen.get("link", "down") if self.power.is_set() else "down",
             "queue": self.seen.get("queue", 0),
             "portal": self.seen.get("portal") or "",
+            "stream": self.seen.get("stream", "") if self.power.is_set() else "",
+            "flash": self.seen.get("flash", 0) if self.power.is_set() else 0,
+            "has_camera": bool(self.board.scene),
+            "covered": self.surroundings.get("covered", False),
+            "night": self.surroundings.get("night", False),
             "log": self.lines,
         }
