@@ -166,7 +166,7 @@ class Event(models.Model):
     """The board had no clock, or one that is ahead: `at` is when it was received."""
     received_at = models.DateTimeField()
     door = models.CharField(max_length=8, blank=True)
-    method = models.CharField(max_length=16, blank=True)
+    method = models.CharField(max_length=16, choices=Method.choices, blank=True)
     granted = models.BooleanField(null=True)
     reason = models.CharField(max_length=64, blank=True)
     """Why it was refused, or which alarm it is, in the board's word."""
