@@ -23,6 +23,8 @@ class Hub(Protocol):
     settings: Settings
     store: Store
     heartbeat_s: int
+    services: list["Service"]
+    """Those of all cells."""
     plain_public: bool
     identities: Identities
     failures: Failures
@@ -98,7 +100,8 @@ class Path(NamedTuple):
     path: str
     handler: HttpHandler
     body: str = "object"
-    """"object": a JSON object is needed. "": no body. "text": UTF-8 text of any content type."""
+    """"object": a JSON object is needed. "": no body. "text": UTF-8 text of any content type.
+    With a slash in it: bytes of this content type, read only once the caller is known."""
     max_bytes: int = 65536
     bare: bool = False
     """The path stands at the root, without /api/."""

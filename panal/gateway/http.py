@@ -219,8 +219,12 @@ class DeviceApi(BaseRoute):
         address = (scope.get("client") or ("", 0))[0]
         self._admit(address, scope["scheme"])
         heads = heads_of(scope["headers"])
-        body = await self._body(path, heads, receive)
-        caller = await self._caller(path, heads, body, scope["panal.id"], address)
+        if "/" in path.body:
+            caller = await self._caller(path, heads, None, scope["panal.id"], address)
+            body = await self._body(path, heads, receive)
+        else:
+            body = await self._body(path, heads, receive)
+            caller = await self._caller(path, heads, body, scope["panal.id"], address)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
         return await path.handler(self.context.hub, self._call(caller, body, scope["panal.id"], query))
 
@@ -273,9 +277,13 @@ class DeviceApi(BaseRoute):
             return None
         if path.body == "object" and not is_json(heads.content_type):
             raise UnsupportedType("not_json_type", "Content-Type must be application/json")
+        if "/" in path.body and heads.content_type.partition(";")[0].strip().lower() != path.body:
+            raise UnsupportedType("wrong_type", f"Content-Type must be {path.body}")
         if heads.content_length and int(heads.content_length) > DRAIN_BYTES:
             raise too_large(path.max_bytes)
         data = await self._patience.read(receive, path.max_bytes)
+        if "/" in path.body:
+            return data
         return json_body.decode_object(data, path.max_bytes) if path.body == "object" else _text(data)
 
     async def _caller(self, path: Path, heads: Heads, body: Any, path_id: str, address: str) -> Identity:

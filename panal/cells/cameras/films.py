@@ -68,6 +68,9 @@ class Films:
             except PanalError as error:
                 logger.warning("films: %s", error.message)
                 order = None
+            except Exception:  # whatever it is, it is looked again in a while
+                logger.exception("films")
+                order = None
             if order is not None:
                 await self._make(Order(*order))
                 continue

@@ -14,6 +14,7 @@ from panal.gateway.stream import Accept, Socket
 from panal.gateway.tasks import end
 from panal.protocol.errors import PanalError, Unavailable
 
+from . import uploads
 from .boards import Arrival, Arrivals, Line
 from .hub import Camera, Consumer
 from .machine import POLICY, Commands
@@ -376,4 +377,4 @@ def waiting(settings: CameraSettings, defaults: Mapping[str, int | None], now_ms
     return found
 
 
-HANDLERS = Handlers(service=Cameras)
+HANDLERS = Handlers(paths=(uploads.PATH,), service=Cameras)

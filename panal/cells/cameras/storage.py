@@ -194,9 +194,11 @@ class Wanted:
         self.done.set_exception(NotKept(error))
 
 
-def _refusal(refused: NotKept) -> PanalError:
+def refusal(refused: NotKept) -> PanalError:
     if refused.error == "private":
         return Conflict("private", "this camera is private at the moment")
+    if refused.error == "enough":
+        return Conflict("enough", "enough images are kept of this hour")
     sentences = {"full": "the disk is full", "no_frame": "no picture came", "busy": "too much waits to be saved"}
     return Unavailable(refused.error, sentences.get(refused.error, "the image could not be stored"), retry_after_s=5)
 
@@ -294,7 +296,7 @@ class Storage:
         try:
             return await asyncio.wrap_future(want.done)
         except NotKept as refused:
-            raise _refusal(refused) from None
+            raise refusal(refused) from None
 
     def image_stats(self, camera: Camera) -> dict[str, Any]:
         """As `GET /api/images/stats` has it."""
