@@ -260,12 +260,12 @@ class Socket(WSListener):
             self.transport.underlying_transport.writelines((_header(first, len(payload)), payload))
 
     def close(self, code: int, reason: str) -> None:
-        """Say why, and close; a peer that does not read is cut off a little later."""
+        """Say why, and close. What still comes is thrown away until the peer closes too: a connection that is closed
+        while something lies unread is reset, and the peer would never read why."""
         if self.is_closed or self.transport is None:
             return
         self.is_closed = True
         self.transport.send_close(WSCloseCode(code), reason.encode())
-        self.transport.disconnect()
         asyncio.get_running_loop().call_later(CLOSE_S, self.cut)
 
     def cut(self) -> None:

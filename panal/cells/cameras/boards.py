@@ -55,6 +55,7 @@ class Arrival(Socket):
         loop = asyncio.get_running_loop()
         if not self.cameras.arrivals.take(self):
             self.close(FULL, "too many connections that have not registered")
+            self.cut()
         self._patience = loop.call_later(REGISTER_S, self._impatient)
 
     def _impatient(self) -> None:

@@ -60,6 +60,9 @@ class Store(MemoryStore):
         return [entry.kind for entry in self.told]
 
 
+OPENED: "list[Peer]" = []
+
+
 class Peer(WSListener):
     """The other end of a WebSocket; what it hears waits in a queue, in order."""
 
@@ -85,6 +88,7 @@ class Peer(WSListener):
     async def open(cls, url: str, **headers: str) -> Any:
         transport, peer = await ws_connect(cls, url, extra_headers=headers)
         peer.transport = transport
+        OPENED.append(peer)
         return peer
 
     def say(self, document: Any) -> None:
@@ -117,6 +121,14 @@ class Peer(WSListener):
 
     def close(self) -> None:
         self.transport.disconnect(graceful=False)
+
+    @classmethod
+    async def close_all(cls) -> None:
+        """Whatever was opened since the last time."""
+        while OPENED:
+            peer = OPENED.pop()
+            peer.close()
+            await peer.transport.wait_disconnected()
 
 
 class Cam(Peer):

@@ -31,7 +31,6 @@ class World:
         self.store.publish = self.gateway.bus.publish_soon
         self.http = Http(self.gateway)
         self.http_port = 0
-        self._peers: list[Peer] = []
 
     async def __aenter__(self) -> "World":
         await self.gateway.start()
@@ -45,8 +44,7 @@ class World:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for peer in self._peers:
-            peer.close()
+        await Peer.close_all()
         self.server.should_exit = True
         await self.gateway.stop()
         await self.serving
@@ -56,20 +54,14 @@ class World:
         return next(service for service in self.gateway.services if hasattr(service, "camera_for"))
 
     async def cam(self, device_id: str = "CAM", token: str | None = None, **options: Any) -> Cam:
-        camera = await Cam.register(self.gateway.ports.stream, device_id, token or self.token, **options)
-        self._peers.append(camera)
-        return camera
+        return await Cam.register(self.gateway.ports.stream, device_id, token or self.token, **options)
 
-    async def peer(self) -> Peer:
-        peer = await Peer.open(f"ws://127.0.0.1:{self.gateway.ports.stream}/")
-        self._peers.append(peer)
-        return peer
+    async def peer(self) -> Any:
+        return await Peer.open(f"ws://127.0.0.1:{self.gateway.ports.stream}/")
 
     async def live(self, device_id: str = "CAM", **headers: str) -> Peer:
         wanted = headers or {"Authorization": LOOKING}
-        peer = await Peer.open(f"ws://127.0.0.1:{self.http_port}/cameras/{device_id}/live", **wanted)
-        self._peers.append(peer)
-        return peer
+        return await Peer.open(f"ws://127.0.0.1:{self.http_port}/cameras/{device_id}/live", **wanted)
 
     def change(self, device_id: str = "CAM", **changes: Any) -> None:
         self.store.cameras[device_id] = self.store.cameras[device_id]._replace(**changes)
