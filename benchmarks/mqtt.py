@@ -76,7 +76,7 @@ class Line:
         )
         kind, body = await line._packet()
         assert kind == 2 and body[1] == 0, "connection refused"
-        line._send(0x82, b"\0\1" + text(f"panal/{caller.user}/down/#") + b"\1")
+        line._send(0x82, b"\0\1" + text(f"panal/{caller.user}/down/#") + b"\0")  # QoS 0, as boards do
         assert (await line._packet())[0] == 9
         return line
 

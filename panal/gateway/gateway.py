@@ -10,8 +10,6 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path as FilePath
 from typing import Any, NamedTuple, cast
 
-import nats
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from starlette.routing import BaseRoute, Route
 
@@ -27,6 +25,7 @@ from .auth import Callout, Older
 from .broker import Access, Broker, external_access, listen_of
 from .bus import Bus, News, Outbox
 from .cell import EventKinds, Handlers, Hub, Leaf, Reaction, Service
+from .connection import Connection
 from .identity import Identities
 from .ledger import Ledger
 from .limits import Failures, Rates
@@ -88,8 +87,8 @@ class Gateway:
         self._reactions = self._reactions_by_event()
         self._older = self._older_board()
         self.services: list[Service] = [h.service(self.hub) for h in self._handlers if h.service]
-        self._connection: Client | None = None
-        self._system: Client | None = None
+        self._connection: Connection | None = None
+        self._system: Connection | None = None
         self._threads = ThreadPoolExecutor(THREADS, "store")
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -329,14 +328,15 @@ class Gateway:
         return found
 
 
-async def _connected(url: str, user: str, password: str, **options: Any) -> Client:
+async def _connected(url: str, user: str, password: str, **options: Any) -> Connection:
     """A connection that keeps trying for ever, also the first time."""
-    return await nats.connect(
+    connection = Connection()
+    await connection.connect(
         url,
         user=user,
         password=password,
         max_reconnect_attempts=-1,
-        reconnect_time_wait=0.3,
+        reconnect_time_wait=0.3,  # type: ignore[arg-type]  # it is only added to a clock
         connect_timeout=2,
         ping_interval=20,
         max_outstanding_pings=2,
@@ -344,6 +344,7 @@ async def _connected(url: str, user: str, password: str, **options: Any) -> Clie
         error_cb=_quietly,
         **options,
     )
+    return connection
 
 
 async def _quietly(error: Exception) -> None:

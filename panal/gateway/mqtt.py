@@ -19,6 +19,7 @@ from panal.protocol.topics import parse_subject
 
 from . import body as json_body
 from .cell import EventKinds, Hub, Leaf, OldTopics
+from .connection import Connection
 from .http import unknown_kind
 from .ledger import Ledger
 from .limits import Rates
@@ -50,10 +51,8 @@ class Bridge:
         self._kinds = kinds
         self._after: set[asyncio.Task[None]] = set()
 
-    async def start(self, connection: Client) -> None:
-        await connection.subscribe(
-            SUBJECT, QUEUE, cb=self._receive, pending_msgs_limit=100_000, pending_bytes_limit=64 * 1024 * 1024
-        )
+    async def start(self, connection: Connection) -> None:
+        await connection.hear(SUBJECT, QUEUE, self.receive)
 
     async def hear_older(self, connection: Client, device_id: str, topics: OldTopics) -> None:
         """Listen to the one board that names no device in its topics; bounded and counted as the others."""
@@ -83,9 +82,6 @@ class Bridge:
 
     async def stop(self) -> None:
         await end(self._after)
-
-    async def _receive(self, message: Msg) -> None:
-        self.receive(message.subject, message.data)
 
     def receive(self, subject: str, data: bytes) -> None:
         """One message of a board; nothing it can hold makes this raise."""
