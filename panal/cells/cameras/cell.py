@@ -1,6 +1,6 @@
 """The card of cameras."""
 
-from panal.cells.card import Card
+from panal.cells.card import Card, Entry
 
 CARD = Card(
     name="cameras",
@@ -9,6 +9,13 @@ CARD = Card(
     recorders=tuple(
         (f"cameras.{kind}", f"panal.cells.cameras.recorder:record_{kind}")
         for kind in ("seen", "gone", "response", "image", "clip", "motion", "storage", "progress")
+    ),
+    rest="panal.cells.cameras.rest:router",
+    urls="panal.cells.cameras.urls",
+    navigation=(Entry("Cameras", "cameras", "cctv"),),
+    parts=(
+        ("overview", "panal.cells.cameras.views:overview_part"),
+        ("device", "panal.cells.cameras.views:device_part"),
     ),
     on_time="panal.cells.cameras.files:on_time",
     words="panal.cells.cameras.words:WORDS",
