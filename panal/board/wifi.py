@@ -20,7 +20,7 @@ class Wifi:
         self.order = None  # [Order, Event, answer] of a command under way
         self.pressed_ms = None
         self.is_open = False  # the access point
-        button = getattr(board.hardware, "SETUP_BUTTON", None)
+        button = board.hardware.SETUP_BUTTON
         self._button = board.hardware.parts[button] if button else None
         self._until_ms = self.now_ms() + SETUP_MS * board.hardware.WIFI_PACE
         board.device.commands["wifi.change"] = self._change

@@ -6,16 +6,20 @@
 FOLDER is its flash with config.json in it. Standard input, one JSON object a line:
     {"do":"press","part":"button","ms":100} · {"do":"wifi","on":false} · {"do":"battery","value":0.5} ·
     {"do":"tilt","on":true} · {"do":"camera","covered":true,"night":null,"walk_ms":0} (panal/virtual/scene.py) ·
+    {"do":"card","uid":"04A1B2C3"} · {"do":"knob","value":0..4095} · {"do":"door","open":true} · {"do":"exit"} ·
+    {"do":"key","key":"5"} · {"do":"bolt","locked":true} · {"do":"display","on":false} (panal/virtual/door.py) ·
     {"do":"radio","networks":[{"ssid","password","rssi","dhcp","internet","hidden"}]}
 Standard output, one JSON object a line:
-    {"led":"steady|blink_500|blink_200|blink_100"} · {"link":"up|down"} · {"queue":n} · {"log":{"level","message"}} ·
+    {"led":"steady|blink_500|blink_200|blink_100|flash_2"} · {"link":"up|down"} · {"queue":n} ·
+    {"log":{"level","message"}} ·
     {"portal":"http://127.0.0.1:PORT/"|null} · {"dns":PORT|null} · {"wifi":{"ssid_hash":"8 digits"}|null} ·
-    {"stream":"up|down"} · {"flash":0..255} ·
+    {"lcd":["…","…"]} · {"leds":{"blue","green","red"}} · {"lock":"locked|unlocked"} · {"door":"open|close"} ·
+    {"sound":"short|double|triple|long"} · {"stream":"up|down"} · {"flash":0..255} ·
     {"heap":{"live_bytes":n}}, which is what is alive after a collection, and only in the VM.
 A board knows its home network from the start, and --fresh none, as one from the factory. --pace: how much faster than
 life the times of Wi-Fi pass; --ports: loopback ports of its portal, HTTP and DNS; --radio: one network
 that is in the air at first; one option for each, because an argument of the VM has at most 255 letters; --scene: the
-loopback port of what its camera sees.
+loopback port of what its camera sees; --door=open, --knob=N: how a door and its knob stand when power comes.
 With --json the end of the input is the end of the device, so that it never outlives who started it. Without it, the
 words `press`, `tilt on`, `wifi off`, `battery 0.5` do the same, and what happens is told in plain lines.
 """
@@ -37,6 +41,7 @@ LOOK_S = 0.1
 HEAP_LOOKS = 300  # how many looks lie between two words about the heap
 FIRST_HEAP_LOOK = 50
 RESTARTED = "--restarted"
+NOT_KEPT = (RESTARTED, "--radio", "--door", "--knob")
 MAC = b"\x02\x00\x00\x00\x00\x01"
 IS_VM = sys.implementation.name == "micropython"
 
@@ -99,8 +104,26 @@ class Bench:
             self._surround(said)
         elif do == "radio":
             self.hardware.wifi.networks = [network for network in said["networks"] if network["ssid"]]
-        else:
+        elif "reader" not in parts or not self._door().do(said):
             raise ValueError
+
+    def _door(self):
+        from panal.virtual import door
+
+        return door.here[0]
+
+    async def look_at_door(self):
+        """Tell what can be seen and heard of a door, for ever."""
+        door, ms = self._door(), 0
+        while True:
+            sound = door.listen(ms)
+            if sound is not None:
+                self._print({"sound": sound})
+            if ms % 50 == 0:
+                for name, value in door.seen().items():
+                    self.tell(name, value)
+            ms += 10
+            await asyncio.sleep(0.01)
 
     def _surround(self, said):
         from panal.virtual import camera
@@ -163,6 +186,7 @@ async def _standard_input():
 async def power_on(folder, bench, arguments):
     """The board from its start to its restart, which is True, or to the end of the bench."""
     values = _config(folder)
+    _place(arguments)
     hardware = bench.hardware = Hardware(
         values["model"],
         values["device_id"],
@@ -177,11 +201,22 @@ async def power_on(folder, bench, arguments):
         give_home(folder, values["token"])
     board = Board(hardware, values, folder, bench.echo)
     tasks = [bench.hear(), board.run(), bench.look(board), _end(bench.ended, hardware.restarted)]
+    if "reader" in hardware.parts:
+        tasks.append(bench.look_at_door())
     tasks = [asyncio.create_task(task) for task in tasks]
     await hardware.restarted.wait()
     for task in tasks:
         task.cancel()
     return not bench.ended.is_set()
+
+
+def _place(arguments):
+    """How the door stands, and the knob, when power comes to a controller."""
+    is_open, knob = _option(arguments, "door"), _option(arguments, "knob")
+    if is_open or knob:
+        from panal.virtual import door
+
+        door.start = {"open": is_open == "open", "knob": int(knob or "2048")}
 
 
 def _option(arguments, name):
@@ -231,7 +266,11 @@ def main(arguments):
     except KeyboardInterrupt:
         sys.exit(0)
     if restarts:
-        kept = [argument for argument in arguments if argument != RESTARTED and not argument.startswith("--radio=")]
+        kept = [argument for argument in arguments if argument.split("=")[0] not in NOT_KEPT]
+        if "reader" in bench.hardware.parts:
+            from panal.virtual import door
+
+            kept += ["--door=" + ("open" if door.start["open"] else "close"), "--knob=%d" % door.start["knob"]]
         # What is in the air does not restart with the board.
         air = ["--radio=" + json.dumps(network) for network in bench.hardware.wifi.networks]
         reboot.reboot(kept + [RESTARTED] + air, _option(arguments, "vm") or "")

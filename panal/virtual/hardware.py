@@ -72,6 +72,7 @@ class ActiveLow:
         self.seen = None
         self.pattern = None
         self.is_lit = False
+        self._shorts = 0  # changes that followed each other as fast as those of identify
         self._changed_ms = ticks_ms()
 
     def on(self):
@@ -85,7 +86,10 @@ class ActiveLow:
     def _change(self):
         passed_ms = (ticks_ms() - self._changed_ms) % TICKS_PERIOD
         self._changed_ms = ticks_ms()
-        if 60 <= passed_ms < 150:
+        shorts, self._shorts = self._shorts, self._shorts + 1 if 60 <= passed_ms < 150 else 0
+        if shorts == 3 and passed_ms > 500:
+            self._see("flash_2")  # light, dark, light, and a pause
+        elif self._shorts > 3:
             self._see("blink_100")
         elif 150 <= passed_ms < 350:
             self._see("blink_200")
@@ -324,3 +328,9 @@ class Drivers:
     ActiveLow = ActiveLow
     Battery = Battery
     Lamp = Lamp
+
+    @staticmethod
+    def buses():
+        from panal.virtual import door
+
+        return door.machine()

@@ -47,15 +47,14 @@ class Care:
         self._show(now_ms)
 
     def _show(self, now_ms):
+        board = self._board
         is_lit = self._led.receive_state(
-            self._board.hardware.wifi.is_up(), len(self._board.outbox), now_ms < self._identify_until_ms, now_ms
+            board.wifi.is_open, board.hardware.wifi.is_up(), len(board.outbox), now_ms < self._identify_until_ms, now_ms
         )
         if is_lit != self._is_lit:
             self._is_lit = is_lit
-            if is_lit:
-                self._parts["led"].on()
-            else:
-                self._parts["led"].off()
+            led = self._parts["led"]
+            (led.on if is_lit else led.off)()
 
     async def _identify(self, args):
         self._identify_until_ms = self._board.clock.monotonic_ms() + IDENTIFY_MS

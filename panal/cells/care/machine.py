@@ -17,23 +17,24 @@ TILT_TRANSITIONS = {
     (TILTED, "upright"): UPRIGHT,
 }
 
-STEADY = "steady"
-NO_WIFI = "no_wifi"
-WAITING = "waiting"
-IDENTIFYING = "identifying"
-HALF_PERIOD_MS = {NO_WIFI: 500, WAITING: 200, IDENTIFYING: 100}
+# what the LED shows: half the period in ms, but for these two
+STEADY = 0
+TWO_FLASHES = 1000  # of 100 ms each, and so long from the first to the first
+NO_WIFI = 500
+WAITING = 200
+IDENTIFYING = 100
 
 
 class Button:
     """Counts presses: a contact bounces for less than 60 ms, so an edge within 60 ms of another is no new press."""
 
     def __init__(self):
-        self._edge_ms = None
+        self._edge_ms = -DEBOUNCE_MS
         self._events = []
 
     def receive_edge(self, is_down, at_ms):
         """The contact closed or opened at that instant; edges come in the order of their time."""
-        quiet = self._edge_ms is None or at_ms - self._edge_ms >= DEBOUNCE_MS
+        quiet = at_ms - self._edge_ms >= DEBOUNCE_MS
         self._edge_ms = at_ms
         if is_down and quiet:
             self._events.append(at_ms)
@@ -51,7 +52,7 @@ class Tilt:
         self.state = UPRIGHT
         self._level = self._stable = False
         self._level_ms = self._since_ms = 0
-        self._said_ms = None
+        self._said_ms = -TILT_COOL_DOWN_MS
         self._events = []
 
     def receive_level(self, is_tilted, now_ms):
@@ -67,8 +68,7 @@ class Tilt:
         """When a lean becomes a tilt; None while there is none."""
         if self.state != LEANING:
             return None
-        held_ms = self._since_ms + TILT_HOLD_MS
-        return held_ms if self._said_ms is None else max(held_ms, self._said_ms + TILT_COOL_DOWN_MS)
+        return max(self._since_ms + TILT_HOLD_MS, self._said_ms + TILT_COOL_DOWN_MS)
 
     def handle_deadline(self, now_ms):
         deadline_ms = self.next_deadline_ms()
@@ -88,27 +88,24 @@ class Tilt:
 
 
 class Led:
-    """Blinks or shines by what the wearer should know: no Wi-Fi before waiting events, and those before all is well."""
+    """Says what the wearer should know, in this order: an open access point, no Wi-Fi, waiting events, all well."""
 
     def __init__(self):
-        self.pattern = None
-        self._is_on = False
+        self._pattern = None
         self._since_ms = 0
 
-    def receive_state(self, has_wifi, waiting, is_identifying, now_ms):
+    def receive_state(self, is_open, has_wifi, waiting, is_identifying, now_ms):
         """Whether the LED shines now; to be called at least every 50 ms. `waiting` counts events not handed over."""
-        pattern = _pattern(has_wifi, waiting, is_identifying)
-        if pattern != self.pattern:
-            self.pattern, self._since_ms, self._is_on = pattern, now_ms, True
-        half_period_ms = HALF_PERIOD_MS.get(pattern)
-        if half_period_ms is not None and now_ms - self._since_ms >= half_period_ms:
-            self._since_ms, self._is_on = now_ms, not self._is_on
-        return self._is_on
-
-
-def _pattern(has_wifi, waiting, is_identifying):
-    if is_identifying:
-        return IDENTIFYING
-    if not has_wifi:
-        return NO_WIFI
-    return WAITING if waiting else STEADY
+        pattern = WAITING if waiting else STEADY
+        if is_identifying:
+            pattern = IDENTIFYING
+        elif is_open:
+            pattern = TWO_FLASHES
+        elif not has_wifi:
+            pattern = NO_WIFI
+        if pattern != self._pattern:
+            self._pattern, self._since_ms = pattern, now_ms
+        passed_ms = now_ms - self._since_ms
+        if pattern == TWO_FLASHES:
+            return passed_ms % TWO_FLASHES // 100 in (0, 2)
+        return not pattern or passed_ms // pattern % 2 == 0

@@ -25,7 +25,7 @@ class Model(NamedTuple):
         return self.access_point + device_id
 
 
-WEAR_IT = gettext_noop("Charge it, then press its button.")
+WEAR_IT = gettext_noop("Charge it. Two flashes of its light: its Wi-Fi is open.")
 MODELS = {
     model.code: model
     for model in (

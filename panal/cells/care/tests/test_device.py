@@ -39,6 +39,8 @@ class Led:
 
 
 class Wifi:
+    is_open = False
+
     def is_up(self):
         return True
 
@@ -71,6 +73,7 @@ class Board:
         self.clock = Clock()
         self.outbox = Outbox()
         self.device = Commands()
+        self.wifi = self.hardware.wifi
 
 
 class CareTest(unittest.TestCase):

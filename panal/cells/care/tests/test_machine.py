@@ -69,7 +69,10 @@ class LedTest(unittest.TestCase):
     def changes(self, end_ms, **state):
         led, was, found = machine.Led(), None, []
         for now in range(0, end_ms, 10):
-            lit = led.receive_state(state.get("wifi", True), state.get("waiting", 0), state.get("identify", False), now)
+            said = [
+                state.get(*known) for known in (("open", False), ("wifi", True), ("waiting", 0), ("identify", False))
+            ]
+            lit = led.receive_state(said[0], said[1], said[2], said[3], now)
             if lit != was:
                 found.append(now)
             was = lit
@@ -84,8 +87,13 @@ class LedTest(unittest.TestCase):
     def test_waiting_events_blink_at_200_ms(self):
         self.assertEqual(self.changes(900, waiting=1), [0, 200, 400, 600, 800])
 
+    def test_an_open_access_point_flashes_twice_a_second_with_or_without_wifi(self):
+        twice = [0, 100, 200, 300, 1000, 1100, 1200, 1300, 2000]
+        self.assertEqual(self.changes(2100, open=True, wifi=False, waiting=1), twice)
+        self.assertEqual(self.changes(2100, open=True), twice)
+
     def test_identifying_blinks_at_100_ms_whatever_else(self):
-        self.assertEqual(self.changes(350, wifi=False, identify=True), [0, 100, 200, 300])
+        self.assertEqual(self.changes(350, wifi=False, open=True, identify=True), [0, 100, 200, 300])
 
 
 if __name__ == "__main__":
