@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from panal.board import clock, log, net, outbox, queue, storage, supervisor, wifi
+from panal.board import clock, log, net, outbox, storage, supervisor, wifi
 from panal.board.memory import forget
 from panal.cells.devices import device
 
@@ -18,6 +18,9 @@ class Board:
     def __init__(self, hardware, config, flash, echo=None):
         self.hardware = hardware
         self.config = config
+        self.flash = flash
+        self.hear = {}  # leaf, or "up" for a new connection -> function(document); cells add to it
+        self.topics = {}  # topics beside our own -> function(document)
         self.clock = clock.Clock(hardware.ticks_ms, hardware.TICKS_PERIOD, hardware.rtc)
         self.log = log.Log(self.clock, echo)
         self.storage = storage.Storage(flash)
@@ -28,12 +31,13 @@ class Board:
         self.link = _link(self, pem)
         self._needs_time = pem is not None
         self._asked_time = False
-        self.queue = queue.Queue(self.storage, self.log)
+        cells = config["cells"] or hardware.CELLS
+        self.queue = _queue(self, cells)
         self.outbox = outbox.Outbox(self.queue, self.clock, self.log, self.link)
         self.device = device.Device(self)
         self.log.say = self.link.say
         self.wifi = wifi.Wifi(self)
-        for name in config["cells"] or hardware.CELLS:
+        for name in cells:
             self._add_cell(name)
 
     def _add_cell(self, name):
@@ -77,6 +81,7 @@ class Board:
     def on_up(self):
         self.log.flush()
         self.device.on_up()
+        self.on_message("up", None)
         self.outbox.try_now()
 
     def on_down(self):
@@ -87,6 +92,10 @@ class Board:
 
     def on_command(self, document):
         self.device.on_command(document)
+
+    def on_message(self, leaf, document):
+        if leaf in self.hear:
+            self.hear[leaf](document)
 
     def on_interval(self, heartbeat_s):
         self.device.on_interval(heartbeat_s)
@@ -120,6 +129,17 @@ def _finish_erasure(storage):
     networks.finish(storage)
     for module in ("panal.board.networks", "panal.protocol.envelope", "panal.protocol.keys"):
         forget(module)
+
+
+def _queue(board, cells):
+    """A door's events are its log too, and may be thousands."""
+    if "access" in cells:
+        from panal.board import journal
+
+        return journal.Journal(board.storage, board.flash, board.log, board.config)
+    from panal.board import queue
+
+    return queue.Queue(board.storage, board.log)
 
 
 def _link(board, pem):

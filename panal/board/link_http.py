@@ -52,6 +52,9 @@ class Link:
         self._interrupt()
         return True
 
+    def say_on(self, topic, document):
+        """There are no topics here."""
+
     def drop(self):
         """The network is about to be another one: end the connection now, and begin again without a wait."""
         self._wait.succeeded()
@@ -97,6 +100,8 @@ class Link:
             self._waiting.pop(0)
         if leaf == "heartbeat":
             await self._heard(answer)
+        elif leaf in self._board.hear:
+            self._board.on_message(leaf, answer)
 
     async def _heard(self, answer):
         """What a heartbeat's answer says: commands waiting, a newer desired."""
@@ -214,5 +219,6 @@ def _command(document):
 SAYING = {
     "heartbeat": lambda device_id, document: ("POST", topics.HEARTBEAT, document),
     "reported": lambda device_id, document: ("PUT", topics.reported_path(device_id), document),
+    "access": lambda device_id, document: ("GET", topics.access_path(document["want"], document["after"]), None),
     "answer": lambda device_id, document: ("POST", topics.answer_path(document["id"]), document),
 }

@@ -30,6 +30,7 @@ class Link:
         self._id = board.config["device_id"]
         self._client = None
         self._failure = None  # of the connection's reading half
+        self._subscription = 0
         self._wake = asyncio.Event()
         self._accepting = {}  # uid -> [Event, document or None]
         self._wait = backoff.for_connections()
@@ -50,6 +51,12 @@ class Link:
             return False
         self._publish(leaf, document)
         return True
+
+    def say_on(self, topic, document):
+        """On a topic that is not ours, best effort; the broker decides whether this board may."""
+        if self.is_up and self._client.state == mqtt.CONNECTED:
+            self._client.publish(topic, codec.encode(document), 0, self._now())
+            self._wake.set()
 
     def drop(self):
         """The network is about to be another one: end the connection now, and begin again without a wait."""
@@ -127,8 +134,10 @@ class Link:
         for event in self._client.events():
             name = event[0]
             if name == "connected":
-                self._client.subscribe(topics.down(self._id, "#"), self._now())
-            elif name == "subscribed":
+                self._subscription = self._client.subscribe(topics.down(self._id, "#"), self._now())
+                for topic in self._board.topics:
+                    self._client.subscribe(topic, self._now())
+            elif name == "subscribed" and event[1] == self._subscription:
                 self._subscribed(event[2])
             elif name == "message":
                 self._receive(event[1], event[2])
@@ -146,19 +155,23 @@ class Link:
 
     def _receive(self, topic, payload):
         parsed = topics.parse(topic)
-        if parsed is None or parsed[1] != "down":
+        if topic not in self._board.topics and (parsed is None or parsed[1] != "down"):
             return
         try:
             document = codec.decode_object(payload)
         except PanalError as error:
             self._board.log.warning("link: %s: %s" % (topic, error.code))
             return
-        if parsed[2] == "accepted":
+        if parsed is None:
+            self._board.topics[topic](document)
+        elif parsed[2] == "accepted":
             self._accepted(document)
         elif parsed[2] == "desired":
             self._board.on_desired(document)
         elif parsed[2] == "command":
             self._board.on_command(document)
+        else:
+            self._board.on_message(parsed[2], document)
 
     def _accepted(self, document):
         waiting = self._accepting.get(document.get("uid"))

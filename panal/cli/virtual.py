@@ -18,7 +18,7 @@ Plain = Annotated[bool, typer.Option("--plain-public", help="Let plain text go t
 
 @app.command()
 def run(
-    model: Annotated[str, typer.Option(help="wearable-1, camera-1, camera-2")],
+    model: Annotated[str, typer.Option(help="wearable-1, camera-1, camera-2, door-1")],
     id: Annotated[str, typer.Option(help="The device's id.")],
     token: Annotated[str, typer.Option(help="Its token, as `panal device mint` showed it once.")],
     server: Server,
@@ -37,6 +37,8 @@ def run(
     radio: Annotated[str, typer.Option(help="JSON list of networks in the air; else the one it knows.")] = "",
     tls_name: Annotated[str, typer.Option(help="The name in the server's certificate, where it is another.")] = "",
     scene: Annotated[str, typer.Option(help="What a camera sees: entrance, garden or workshop.")] = "",
+    door_open: Annotated[bool, typer.Option("--door-open", help="A door that is open when power comes.")] = False,
+    knob: Annotated[int, typer.Option(min=0, max=4095, help="How a door's knob stands when power comes.")] = 2048,
 ) -> None:
     """Run one device. Without --json type: press, tilt on, tilt off, wifi off, wifi on, battery 0.5."""
     from panal.virtual import build, runner
@@ -58,7 +60,10 @@ def run(
     options = [*(["--json"] if json else []), *(["--no-clock"] if no_clock else []), *(["--fresh"] if fresh else [])]
     options += [f"--pace={pace}", *_in_the_air(radio)]
     if runner.has_camera(model):
-        options.append(runner.start_scene(scene or id))
+        option, _process = runner.start_scene(scene or id)
+        options.append(option)
+    options += ["--door=open"] if door_open else []
+    options += [f"--knob={knob}"] if model.startswith("door-") else []
     try:
         runner.run(folder, vm, *options)
     except runner.NotReady as error:

@@ -13,7 +13,16 @@ from panal import firmware
 from panal.firmware import FIRMWARE, PACKAGE, ROOT, board_sources, compile_file
 from panal.virtual import shrink
 
-SIMULATION = ("virtual/hardware.py", "virtual/camera.py", "virtual/device.py", "virtual/reboot.py")
+SIMULATION = (
+    "virtual/hardware.py",
+    "virtual/camera.py",
+    "virtual/door.py",
+    "virtual/chips/mfrc522.py",
+    "virtual/chips/pcf8574_hd44780.py",
+    "virtual/chips/pins.py",
+    "virtual/device.py",
+    "virtual/reboot.py",
+)
 KEPT_BUILDS = 4
 
 

@@ -6,12 +6,16 @@ MODULE = "panal.virtual.device"
 HEAP_KB = 107  # 100 for the firmware, and by how much the simulation outweighs what drives a real chip
 HEAP = "heapsize=%dk" % HEAP_KB
 HEAP_WITH_PSRAM = "heapsize=256k"  # a board with a camera has megabytes; its own gate is in tests/test_camera.py
+HEAP_OF_DOOR = "heapsize=160k"  # 140 KB, see docs/boards/door-1.md, and 20 KB for the chips that are simulated
 FDS = range(3, 64)
 
 
 def heap_for(arguments):
-    """A board that looks at a scene has a camera, and every board with a camera has PSRAM."""
-    return HEAP_WITH_PSRAM if any(argument.startswith("--scene=") for argument in arguments) else HEAP
+    """A board that looks at a scene has a camera, and every board with a camera has PSRAM; a door has a knob."""
+    for begin, heap in (("--scene=", HEAP_WITH_PSRAM), ("--knob=", HEAP_OF_DOOR)):
+        if any(argument.startswith(begin) for argument in arguments):
+            return heap
+    return HEAP
 
 
 def reboot(arguments, vm):

@@ -2,6 +2,7 @@
 
 # on and off in ms
 PATTERNS = {"short": (30,), "double": (80, 80, 80), "triple": (30, 60, 30, 60, 30), "long": (300,)}
+GAP_MS = 200  # of silence after a pattern, so that two of them are heard as two
 MOST_PATTERNS = 4  # that wait; more than that is noise
 HALF = 32768  # of a PWM's duty
 LOCKED_NS = 1450000  # 90° of a servo that turns 180° from 500 to 2400 µs
@@ -55,7 +56,7 @@ class Buzzer:
             if not self._waiting:
                 self._until_ms = None
                 return
-            self._steps, self._at = PATTERNS[self._waiting.pop(0)] + (PATTERNS["double"][1],), 0  # noqa: RUF005
+            self._steps, self._at = PATTERNS[self._waiting.pop(0)] + (GAP_MS,), 0  # noqa: RUF005
         self._pwm.duty_u16(0 if self._at % 2 else HALF)
         self._until_ms = now_ms + self._steps[self._at]
         self._at += 1

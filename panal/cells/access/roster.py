@@ -121,13 +121,17 @@ class Roster:
         return self._draft[2] + self._draft[3]
 
     def take(self, page):
-        """One page (messages.build_page); after the last one the new list holds. Raises ValueError for nonsense."""
+        """One page (messages.build_page); after the last one the new list holds. Raises ValueError for nonsense.
+
+        A generator: it gives way after every write, because flash is slow and a door is not to wait for it.
+        """
         try:
             if page["after"] == 0:
                 self._begin(page)
             elif not self._draft or self._draft[0] != page["version"] or self.missing(page["version"]) != page["after"]:
                 return  # of another list, or a repetition
-            self._append(page)
+            yield
+            yield from self._append(page)
         except (KeyError, TypeError, IndexError):
             raise ValueError("page")
         if page["next"] is None:
@@ -164,6 +168,7 @@ class Roster:
             if len(records) >= CHUNK:
                 self._write(records)
                 records = []
+                yield
         self._write(records)
 
     def _finish(self):

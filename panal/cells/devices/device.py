@@ -31,6 +31,7 @@ class Device:
         self._memory = Memory(board.storage)
         self._inbox = None
         self._executing = 0
+        self.order_id = ""
         self.commands = {"ping": self._ping, "restart": self._restart}
         self.settings = {"heartbeat_s": self._set_heartbeat, "log_level": self._set_log_level}
         self._obeyed = {}
@@ -113,6 +114,7 @@ class Device:
             if order.name not in self.commands:
                 inbox.answered(order.id, "rejected", None, "unknown_command", order.name)
             else:
+                self.order_id = order.id  # for those who look before they wait
                 done = await self.commands[order.name](order.args)
                 inbox.answered(order.id, *(done if isinstance(done, tuple) else ("done", done)))
         except ValueError as error:

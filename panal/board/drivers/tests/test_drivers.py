@@ -232,7 +232,7 @@ class PartsTest(unittest.TestCase):
         for name in names:
             buzzer.play(name)
         found, last = [], None
-        for now_ms in range(0, 1500, 10):
+        for now_ms in range(0, 2500, 10):
             buzzer.work(now_ms)
             duty = self.machine.pwms[26].duty
             if (duty > 0) != last:
@@ -247,7 +247,7 @@ class PartsTest(unittest.TestCase):
         self.assertEqual(self.heard("double"), [(on, 80), (off, 80), (on, 80)])
         self.assertEqual(self.heard("triple"), [(on, 30), (off, 60), (on, 30), (off, 60), (on, 30)])
         self.assertEqual(self.heard("long"), [(on, 300)])
-        self.assertEqual(self.heard("short", "long"), [(on, 30), (off, 80), (on, 300)])
+        self.assertEqual(self.heard("short", "long"), [(on, 30), (off, 200), (on, 300)])
 
     def test_noise_does_not_pile_up(self):
         self.assertLess(len(self.heard("short", "short", "short", "short", "short", "short", "short")), 9)
