@@ -26,7 +26,9 @@ BOARDS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("camera-1", "Entrada", "Entrada", {"scene": "entrance"}),
     ("camera-1", "Jardín", "Jardín", {"scene": "garden"}),
     ("camera-2", "Taller", "Taller", {"scene": "workshop"}),
+    ("door-1", "Puerta principal", "Entrada", {}),
 )
+ROSAS_CARD = "04A1B2C3"
 
 
 def demo(
@@ -71,6 +73,8 @@ def _household(folder: Path) -> dict[str, Any]:
     missing = [board for board in BOARDS if board[0] not in models]
     if missing:
         kept["boards"] += _mint_boards(kept, missing)
+        if any(board[0] == "door-1" for board in missing):
+            _let_rosa_in(kept)
         path.touch(mode=0o600)
         path.write_text(json.dumps(kept))
     return kept
@@ -108,6 +112,17 @@ def _mint_boards(kept: dict[str, Any], wanted: list[tuple[str, str, str, dict[st
     return boards
 
 
+def _let_rosa_in(kept: dict[str, Any]) -> None:
+    """Somebody who comes in at every door with the card that lies on the bench."""
+    from panal.cells.access import actions
+    from panal.cells.accounts.actor import system
+
+    account_id = kept.get("account_id") or kept["boards"][0]["account_id"]
+    actor = system("panal demo")
+    rosa = actions.save_holder(account_id=account_id, name="Rosa", actor=actor, grants=[{}])
+    actions.add_card(holder=rosa, number=ROSAS_CARD, label="Llavero azul", actor=actor)
+
+
 def _sector(account_id: int, name: str, actor: Any) -> Any:
     from panal.cells.devices import actions as devices
     from panal.cells.devices.models import Sector
@@ -141,7 +156,8 @@ def _welcome(settings: Settings, server: Any, password: str) -> None:
         "3. Set up the board that is fresh from its box (network Panal, password panal panal), then move",
         f"   them all to another network at {url}/wifi/ (Fibra nueva, password fibra nueva).",
         f"4. Watch its cameras at {url}/cameras/, and let somebody walk by on the bench page.",
-        f"5. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
+        f"5. Hold Rosa's card to the reader of the door on the bench, and open it from afar at {url}/doors/.",
+        f"6. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
         "",
         f"Everything is kept in {os.path.relpath(settings.data)}. Ctrl-C ends the demo.",
     ]

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from panal.cells.accounts import api as accounts
@@ -14,6 +15,11 @@ from panal.cells.devices import api as devices
 from panal.protocol.errors import BadRequest
 
 from . import bench, page
+
+KNOB_DIGITS = 10
+"""Of a door's knob as it comes: 0 to 10."""
+CARDS = (("04A1B2C3", gettext_lazy("Rosa's card")), ("DEADBEEF", gettext_lazy("An unknown card")))
+"""What can be held to a virtual reader; the demo gives the first one to Rosa."""
 
 
 @login_required
@@ -33,7 +39,8 @@ def more(request: HttpRequest) -> HttpResponse:
 @login_required
 def bench_page(request: HttpRequest) -> HttpResponse:
     _require_bench(request)
-    return page.answer(request, "control/bench.html", {"boards": lambda: {"boards": _boards(request)}})
+    parts = {"boards": lambda: {"boards": _boards(request)}, "screen": lambda: {"board": _board_asked_for(request)}}
+    return page.answer(request, "control/bench.html", parts, {"cards": CARDS})
 
 
 @login_required
@@ -59,9 +66,17 @@ def _boards(request: HttpRequest) -> list[dict[str, Any]]:
     return [_board(device, states[device.pk]) for device in known]
 
 
+def _board_asked_for(request: HttpRequest) -> dict[str, Any] | None:
+    """The one whose door alone is fetched again, while somebody has a hand at its knob."""
+    wanted = request.GET.get("board")
+    return next((board for board in _boards(request) if board["device"].pk == wanted), None) if wanted else None
+
+
 def _board(device: Any, state: dict[str, Any]) -> dict[str, Any]:
     battery = state.get("battery")
-    return {**state, "device": device, "battery_pct": None if battery is None else 100 * battery}
+    door = state.get("door") or {}
+    digit = round(door.get("knob", 0) * KNOB_DIGITS / 4095)
+    return {**state, "device": device, "battery_pct": None if battery is None else 100 * battery, "digit": digit}
 
 
 def _message(request: HttpRequest) -> dict[str, Any]:
@@ -73,9 +88,23 @@ def _message(request: HttpRequest) -> dict[str, Any]:
             return {"do": what, "on": form.get("on") == "1"}
         case "camera" if form.get("what") in ("covered", "night", "walk"):
             return {"do": "camera", form["what"]: form.get("on") == "1"}
+        case "card":
+            return {"do": "card", "uid": _card(form.get("uid", ""))}
+        case "knob":
+            return {"do": "knob", "value": round(_number(form.get("digit", ""), 0, KNOB_DIGITS) * 4095 / KNOB_DIGITS)}
+        case "door":
+            return {"do": "door", "open": form.get("on") == "1"}
+        case "exit":
+            return {"do": "exit"}
         case "battery":
             return {"do": "battery", "value": _number(form.get("value", ""), 0, 100) / 100}
     raise BadRequest("bad_args")
+
+
+def _card(text: str) -> str:
+    if text not in dict(CARDS):
+        raise BadRequest("bad_args")
+    return text
 
 
 def _number(text: str, least: int, most: int) -> int:

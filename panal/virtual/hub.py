@@ -25,8 +25,8 @@ AIR = (
     {"ssid": "Vecinos", "password": "de ellos"},
 )
 """The networks that the bench's boards hear: the one they know, one to move to, and one that is not ours."""
-SEEN = ("led", "link", "queue", "heap", "portal", "stream", "flash")
-SAID = ("press", "wifi", "battery", "tilt", "camera")
+SEEN = ("led", "link", "queue", "heap", "portal", "stream", "flash", "lcd", "leds", "lock", "door")
+SAID = ("press", "wifi", "battery", "tilt", "camera", "card", "knob", "door", "exit")
 
 
 class Board(NamedTuple):
@@ -83,6 +83,10 @@ class Child:
         self.wifi = True
         self.battery = 0.87
         self.surroundings: dict[str, Any] = {}
+        self.is_door_open = False
+        self.knob = 0
+        self.sound = ""
+        self.sounds = 0
         self.seen: dict[str, Any] = {}
         self.lines: list[dict[str, Any]] = []
 
@@ -94,6 +98,10 @@ class Child:
             self.changed(self.board)
             await asyncio.sleep(1)  # a board that ends by itself restarts, though not in a tight circle
 
+    @property
+    def has_door(self) -> bool:
+        return self.board.model.startswith("door-")
+
     def _command(self, server_url: str, mqtt: str, stream: str) -> list[str]:
         b = self.board
         return [
@@ -103,6 +111,8 @@ class Child:
             *(["--fresh"] if b.fresh else []),
             *(["--stream", stream] if stream else []),
             *(["--scene", b.scene] if b.scene else []),
+            *(["--knob", str(self.knob)] if self.has_door else []),
+            *(["--door-open"] if self.is_door_open else []),
         ]
 
     async def _live(self, command: list[str]) -> None:
@@ -133,6 +143,8 @@ class Child:
         if "log" in said:
             self.lines = [*self.lines, said["log"]][-LOG_LINES:]
         self.seen.update({name: said[name] for name in SEEN if name in said})
+        if isinstance(said.get("sound"), str):
+            self.sound, self.sounds = said["sound"], self.sounds + 1
         self.changed(self.board)
 
     def do(self, message: dict[str, Any]) -> None:
@@ -143,6 +155,10 @@ class Child:
             self.wifi = bool(message.get("on"))
         if message["do"] == "battery":
             self.battery = float(message.get("value", self.battery))
+        if message["do"] == "door":
+            self.is_door_open = bool(message.get("open"))
+        if message["do"] == "knob":
+            self.knob = int(message.get("value", self.knob))
         if message["do"] == "camera":
             message = {"do": "camera", **self._surround(message)}
         self._say(message)
@@ -175,6 +191,21 @@ class Child:
             await self.process.wait()
         self.process = None
 
+    def _door(self) -> dict[str, Any]:
+        """A door as somebody who stands before it sees and hears it; `sounds` counts what was heard so far."""
+        seen = self.seen if self.power.is_set() else {}
+        lcd = seen.get("lcd")
+        leds = seen.get("leds")
+        return {
+            "lcd": [str(line)[:16] for line in lcd[:2]] if isinstance(lcd, list) else ["", ""],
+            "leds": leds if isinstance(leds, dict) else {},
+            "lock": seen.get("lock", "locked"),  # without power the bolt is out
+            "door": "open" if self.is_door_open else "close",
+            "knob": self.knob,
+            "sound": self.sound,
+            "sounds": self.sounds,
+        }
+
     def state(self) -> dict[str, Any]:
         return {
             "power": self.power.is_set(),
@@ -191,5 +222,6 @@ class Child:
             "has_camera": bool(self.board.scene),
             "covered": self.surroundings.get("covered", False),
             "night": self.surroundings.get("night", False),
+            "door": self._door() if self.has_door else None,
             "log": self.lines,
         }
