@@ -1,9 +1,11 @@
-"""Every setting of the server in one table: read by both planes, from the environment only.
+"""Every setting of the server in one table: read by both planes, from the environment.
 
-A secret may be given as NAME_FILE, the path of a file that holds it. An unknown PANAL_ variable or a bad value
+A secret may be given as NAME_FILE, the path of a file that holds it. A few may stand in `panal.ini` instead, under the
+names that the older camera server had; the environment wins. An unknown PANAL_ variable, an unknown key or a bad value
 stops the start with one sentence. docs/settings.md is generated from this table and a test compares them.
 """
 
+import configparser
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,6 +103,19 @@ TABLE = (
     ),
     Setting("PANAL_CAMERA_QUALITY", int, None, "Its quality (5 to 63, lower is better).", minimum=5, maximum=63),
     Setting("PANAL_CAMERA_FPS", int, None, "Its frames a second (1 to 30).", minimum=1, maximum=30),
+    Setting("PANAL_IMAGES_AUTO_SAVE", bool, False, "Save pictures of cameras by themselves where nobody has set it."),
+    Setting("PANAL_IMAGES_DIR", Path, None, "Folder of saved pictures; empty takes `images` in the data folder."),
+    Setting(
+        "PANAL_IMAGES_MAX_PER_HOUR",
+        int,
+        1000,
+        "Pictures that a camera saves by itself in an hour, where nobody has set it.",
+        minimum=1,
+        maximum=100_000,
+    ),
+    Setting("PANAL_LOG_LEVEL", str, "INFO", "How much is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR")),
+    Setting("PANAL_LOG_FILE", Path, None, "File that the log goes to; empty takes the error output."),
+    Setting("PANAL_INI", Path, None, "Another place of `panal.ini`; empty looks in the working folder."),
     Setting("PANAL_TELEMETRY_RAW_DAYS", float, 7.0, "Days that raw telemetry is kept.", minimum=0.01),
     Setting("PANAL_TELEMETRY_5MIN_DAYS", float, 90.0, "Days that 5-minute telemetry is kept.", minimum=0.01),
     Setting("PANAL_TELEMETRY_HOURLY_DAYS", float, 1825.0, "Days that hourly telemetry is kept.", minimum=0.01),
@@ -115,6 +130,23 @@ TABLE = (
     Setting("PANAL_DEBUG", bool, False, "Django's debug pages: for developers only."),
 )
 NAMES = {setting.name: setting for setting in TABLE}
+
+INI = "panal.ini"
+KEYS = {
+    ("server", "host"): "PANAL_HOST",
+    ("server", "http_port"): "PANAL_HTTP_PORT",
+    ("server", "ws_port"): "PANAL_STREAM_PORT",
+    ("server", "max_frame_size"): "PANAL_MAX_FRAME_SIZE",
+    ("camera", "default_resolution"): "PANAL_CAMERA_RESOLUTION",
+    ("camera", "default_quality"): "PANAL_CAMERA_QUALITY",
+    ("camera", "default_fps"): "PANAL_CAMERA_FPS",
+    ("images", "auto_save"): "PANAL_IMAGES_AUTO_SAVE",
+    ("images", "images_dir"): "PANAL_IMAGES_DIR",
+    ("images", "max_images_per_hour"): "PANAL_IMAGES_MAX_PER_HOUR",
+    ("logging", "level"): "PANAL_LOG_LEVEL",
+    ("logging", "file"): "PANAL_LOG_FILE",
+}
+"""What may stand in panal.ini: (section, key) → the setting that it is."""
 
 
 @dataclass(frozen=True)
@@ -133,15 +165,23 @@ class Settings:
     def sqlite_path(self) -> Path:
         return Path(self.data) / "panal.sqlite3"
 
+    @cached_property
+    def images_path(self) -> Path:
+        return Path(self.images_dir or Path(self.data) / "images").absolute()
+
     @property
     def tls(self) -> bool:
         return self.tls_cert is not None
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment. Raises SettingsError with a sentence for the operator."""
+    """Settings from the environment and panal.ini. Raises SettingsError with a sentence for the operator."""
+    default = INI if environ is None else ""
     environ = os.environ if environ is None else environ
     _refuse_unknown(environ)
+    if path := environ.get("PANAL_INI") or default:
+        given = {name: text for name, text in environ.items() if text}
+        environ = {**_from_file(Path(path), must_exist=path != default), **given}
     values = {_attribute(s.name): _value(s, environ) for s in TABLE}
     if (values["tls_cert"] is None) != (values["tls_key"] is None):
         raise SettingsError("PANAL_TLS_CERT and PANAL_TLS_KEY go together: give both or neither.")
@@ -149,6 +189,35 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         # links in mail would lead to whatever host somebody claims who asks for mail to another person
         raise SettingsError("PANAL_EMAIL_URL needs PANAL_PUBLIC_URL (or PANAL_ALLOWED_HOSTS) for the links in mail.")
     return Settings(values)
+
+
+def _from_file(path: Path, *, must_exist: bool) -> dict[str, str]:
+    """What panal.ini sets, by the names of the environment; each value is checked here, where its key is known."""
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        with path.open(encoding="utf-8") as file:
+            parser.read_file(file)
+    except FileNotFoundError:
+        if must_exist:
+            raise SettingsError(f"PANAL_INI: there is no {path}.") from None
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise SettingsError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    found = {}
+    for section in parser.sections():
+        for key, text in parser.items(section):
+            name = KEYS.get((section, key))
+            if name is None:
+                raise SettingsError(f"{path}: [{section}] {key} is not a setting. docs/settings.md lists them all.")
+            found[name] = _checked(NAMES[name], text.strip(), f"{path}: [{section}] {key}")
+    return found
+
+
+def _checked(setting: Setting, text: str, where: str) -> str:
+    try:
+        _parse(setting, text)
+    except SettingsError as error:
+        raise SettingsError(str(error).replace(setting.name, where)) from None
+    return text
 
 
 def _attribute(name: str) -> str:

@@ -3,15 +3,15 @@
 import sys
 from pathlib import Path
 
-from panal.settings import TABLE, Setting
+from panal.settings import KEYS, TABLE, Setting
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 HEAD = """# Settings
 Generated from `panal/settings.py` by `make format`; do not edit it here.
 
-Every setting is an environment variable; there is no settings file. Those that commands take as options too
-(`--data`, `--http-port`, …) win over the environment. A secret may be given as `NAME_FILE`, the path of a file that
-holds it. An unknown `PANAL_` variable or a value that does not fit stops the start with one sentence.
+Every setting is an environment variable. Those that commands take as options too (`--data`, `--http-port`, …) win over
+the environment. A secret may be given as `NAME_FILE`, the path of a file that holds it. An unknown `PANAL_` variable or
+a value that does not fit stops the start with one sentence.
 
 | variable | type | default | what for |
 |---|---|---|---|
@@ -19,7 +19,21 @@ holds it. An unknown `PANAL_` variable or a value that does not fit stops the st
 
 
 def page() -> str:
-    return HEAD + "".join(row(setting) for setting in TABLE)
+    return HEAD + "".join(row(setting) for setting in TABLE) + TAIL + "".join(ini())
+
+
+TAIL = """
+## panal.ini
+Optional, in the folder that the server is started in, or where `PANAL_INI` says. The environment wins over it. An
+unknown key or a value that does not fit stops the start with one sentence.
+
+| section | key | the same as |
+|---|---|---|
+"""
+
+
+def ini() -> list[str]:
+    return [f"| `{section}` | `{key}` | `{name}` |\n" for (section, key), name in KEYS.items()]
 
 
 def row(setting: Setting) -> str:

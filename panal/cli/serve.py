@@ -34,7 +34,11 @@ def serve(
 
 def run(settings, companions=(), started=None) -> None:  # type: ignore[no-untyped-def]
     """Run the server on uvloop; what hinders its start is said in a sentence."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=settings.log_level,
+        filename=settings.log_file,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
     import uvloop
 
     from panal.gateway.broker import BrokerFailed

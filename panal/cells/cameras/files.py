@@ -21,10 +21,12 @@ AT_ONCE = 500
 """Files that retention takes in one go, so that a transaction stays short."""
 AGE_EVERY_S = 60
 FILM_DAYS = 7
-FOLDERS: dict[Any, str] = {Image: "images", Clip: "clips", Job: "films"}
+FOLDERS: dict[Any, str] = {Clip: "clips", Job: "films"}
 
 
 def folder_of(model: Any) -> Path:
+    if model is Image:
+        return Path(settings.PANAL.images_path)
     return Path(settings.PANAL.data).absolute() / FOLDERS[model]
 
 

@@ -103,7 +103,14 @@ class Films:
         """The film's size, and why there is none."""
         pipe = asyncio.subprocess.PIPE
         self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "panal.cells.cameras.films", str(self._data), stdin=pipe, stdout=pipe, stderr=pipe
+            sys.executable,
+            "-m",
+            "panal.cells.cameras.films",
+            str(self._data),
+            str(self._hub.settings.images_path),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
         )
         assert process.stdin and process.stdout and process.stderr
         complaints = asyncio.create_task(process.stderr.read(65536))
@@ -139,13 +146,13 @@ def progress(order: Order, state: str, pct: int, **more: Any) -> JobProgress:
 # in the process that codes
 
 
-def make(data: Path, order: Order, say: Callable[[dict[str, Any]], None]) -> None:
+def make(data: Path, images: Path, order: Order, say: Callable[[dict[str, Any]], None]) -> None:
     """Raises OSError, ValueError; leaves a whole file or none."""
     path = data / "films" / order.device_id / f"{order.job_id}.mp4"
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}{PART}")
     try:
-        frames = _frames_of_clips(data, order) if order.kind == EXPORT else _frames_of_images(data, order)
+        frames = _frames_of_clips(data, order) if order.kind == EXPORT else _frames_of_images(images, order)
         _code(part, frames, order.total, say)
         with part.open("rb") as file:
             os.fsync(file.fileno())
@@ -174,11 +181,11 @@ def _frames_of_clips(data: Path, order: Order) -> Iterator[Shown]:
         begins = max(end, begins + 1)
 
 
-def _frames_of_images(data: Path, order: Order) -> Iterator[Shown]:
+def _frames_of_images(images: Path, order: Order) -> Iterator[Shown]:
     """One after the other; an image that has gone, or cannot be read, is left out."""
     shown = 0
     for source in order.sources:
-        frame = _decoded(data / "images" / source)
+        frame = _decoded(images / source)
         if frame is not None:
             yield frame, shown * TICKS // order.fps
             shown += 1
@@ -231,7 +238,7 @@ def main() -> None:
         sys.stdout.flush()
 
     try:
-        make(Path(sys.argv[1]), order, say)
+        make(Path(sys.argv[1]), Path(sys.argv[2]), order, say)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
 

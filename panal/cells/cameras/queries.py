@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db.models import F, Q, QuerySet
 
 from panal.cells.accounts.api import MANAGE, SEE, may
@@ -54,7 +55,9 @@ def camera_of(device: Any) -> Camera:
 def own(device: Any, found: Camera | None) -> Camera:
     """The camera of a device, from its row if there is one that is of this owner's time."""
     if found is None or found.owned_at != device.owned_at:
-        fresh = Camera(device=device, owned_at=device.owned_at)
+        ours = settings.PANAL
+        fresh = Camera(device=device, owned_at=device.owned_at, auto_save=ours.images_auto_save)
+        fresh.max_images_per_hour = ours.images_max_per_hour
         if found is not None:  # what the board says of itself is not its owner's
             fresh.connected_at, fresh.gone_at, fresh.health_at = found.connected_at, found.gone_at, found.health_at
             fresh.info, fresh.health, fresh.ip = found.info, found.health, found.ip

@@ -209,7 +209,7 @@ class Storage:
     def __init__(self, hub: Hub, clock: Callable[[], float] = time.monotonic) -> None:
         self.hub, self.clock = hub, clock
         data = Path(hub.settings.data).absolute()
-        self.images, self.clips = data / "images", data / "clips"
+        self.images, self.clips = hub.settings.images_path, data / "clips"
         disk = (self._tell_storage, saver.RESERVE_BYTES)
         self.saver = Saver(self.images, lambda image: self._post_from_thread("cameras.image", image), Disk(*disk))
         self.recorder = Recorder(self.clips, lambda clip: self._post_from_thread("cameras.clip", clip), Disk(*disk))

@@ -37,7 +37,7 @@ def record(folder: Path, instants: list[float], size: tuple[int, int] = (160, 12
 
 def make(folder: Path, order: Order) -> tuple[int, list[Any], str]:
     """As the server does: its status, what it said, what it complained of."""
-    command = [sys.executable, "-m", "panal.cells.cameras.films", str(folder)]
+    command = [sys.executable, "-m", "panal.cells.cameras.films", str(folder), str(folder / "images")]
     run = subprocess.run(command, input=json.dumps(order._asdict()), capture_output=True, text=True, timeout=60)
     return run.returncode, [json.loads(line) for line in run.stdout.splitlines()], run.stderr.strip()
 
