@@ -47,17 +47,17 @@ def has_camera(model: str) -> bool:
     return "\nSENSOR = " in path.read_text(encoding="utf-8")
 
 
-def start_scene(name: str) -> str:
+def start_scene(name: str) -> tuple[str, "subprocess.Popen[bytes]"]:
     """Begin what a camera sees, in a process that ends with the device that this one becomes; the device's option."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         command = [sys.executable, "-m", "panal.virtual.scene", f"--fd={listening.fileno()}", f"--parent={os.getpid()}"]
-        subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
             [*command, "--name", name],
             pass_fds=[listening.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # else whoever listens to the device would wait for it too
         )
-        return f"--scene={listening.getsockname()[1]}"
+        return f"--scene={listening.getsockname()[1]}", process
 
 
 def run(folder: Path, vm: str, *options: str) -> NoReturn:

@@ -212,7 +212,7 @@ def serve(connection: socket.socket, kind: str) -> None:
             except (ValueError, KeyError, TypeError):
                 return
             time.sleep(max(0.0, due - time.monotonic()))
-            due = max(due, time.monotonic() - 1) + 1 / sensor_fps(look.size)
+            due = max(due, time.monotonic()) + 1 / sensor_fps(look.size)
             jpeg = draw(look, kind, time.time())
             try:
                 connection.sendall(len(jpeg).to_bytes(4, "big") + jpeg)
