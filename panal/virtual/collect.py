@@ -5,6 +5,7 @@ is a failure. `…[strict]`: on CPython narrowed to what a board has (panal/virt
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,7 +51,7 @@ class BoardItem(pytest.Item):
 
 class VmItem(BoardItem):
     def runtest(self) -> None:
-        said = run_in_vm(self.path)
+        said = run_in_vm(self.path, heap_of(self.path))
         last = said.strip().splitlines()[-1] if said.strip() else ""
         if not last.startswith("ran ") or last.startswith("ran 0 ") or not last.endswith(" failed 0"):
             raise Failed(said)
@@ -71,6 +72,12 @@ def is_pure(path: Path) -> bool:
     if not any(path.match(pattern) for pattern in PURE) or not path.name.startswith("test_"):
         return False
     return "import unittest" in path.read_text(encoding="utf-8")
+
+
+def heap_of(test: Path) -> str:
+    """What the tests in this file get: more only where they say that their board has PSRAM, `VM_HEAP = "256k"`."""
+    found = re.search(r'^VM_HEAP = "(\d+k)"', test.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else HEAP
 
 
 def run_in_vm(test: Path, heap: str = HEAP) -> str:
