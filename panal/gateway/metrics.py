@@ -11,6 +11,9 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+import panal
+from panal.protocol import instants
+
 from .limits import is_near
 
 if TYPE_CHECKING:
@@ -84,9 +87,19 @@ def _counter(name: str, help_text: str, value: float) -> Metric:
 class Health:
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
+        self._started_ms = gateway.now_ms()
 
     async def endpoint(self, request: Request) -> Response:
         """`GET /api/health`: 200 when everything works, else 503 and which part does not."""
         parts = await self._gateway.health()
         ok = all(parts.values())
-        return JSONResponse({"ok": ok, **parts}, status_code=200 if ok else 503, headers={"Cache-Control": "no-store"})
+        now_ms = self._gateway.now_ms()
+        document = {
+            "ok": ok,
+            **parts,
+            "status": "healthy" if ok else "unhealthy",
+            "uptime": (now_ms - self._started_ms) // 1000,
+            "timestamp": instants.text(now_ms),
+            "version": panal.__version__,
+        }
+        return JSONResponse(document, status_code=200 if ok else 503, headers={"Cache-Control": "no-store"})

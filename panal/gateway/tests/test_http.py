@@ -445,7 +445,12 @@ async def test_a_caller_who_is_cancelled_stays_cancelled() -> None:
 async def test_health_and_metrics(board: Http, gateway: Gateway) -> None:
     await board.post(INGEST, an_event())
     health = await board.get("/api/health")
-    assert (health.status, health.json) == (200, {"ok": True, "broker": True, "ledger": True, "database": True})
+    found = {name: health.json[name] for name in ("ok", "broker", "ledger", "database", "status")}
+    expected = {"ok": True, "broker": True, "ledger": True, "database": True, "status": "healthy"}
+    assert (health.status, found) == (200, expected)
+    assert health.json["uptime"] >= 0
+    assert health.json["timestamp"].endswith("Z")
+    assert health.json["version"]
     text = (await board.get("/metrics")).body.decode()
     assert 'panal_http_total{path="events/ingest",status="201"} 1.0' in text
     assert "panal_broker_up 1.0" in text

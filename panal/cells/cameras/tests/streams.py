@@ -28,7 +28,7 @@ class Store(MemoryStore):
         self.commanded: list[tuple[Any, ...]] = []
         self.told: list[Entry] = []
         self.known: set[str] = set()
-        self.questions = {
+        self.questions |= {
             "cameras.settings": self._settings,
             "cameras.viewer": self._viewer,
             "cameras.default_for": lambda cookie, authorization: next(iter(self.cameras)),
