@@ -6,12 +6,18 @@ The whole firmware runs on simulated hardware, in a time of its own that passes 
     transport mqtt                      or http, before anything else; other words set config.json: `command_wait_s 0`
     board hello {"model": "wearable-1"} the board says this next; over HTTP: method, path and document
     server accepted {"uid": "$uid"}     the server says this; over HTTP: status and document
-    do press                            press · tilt on · wifi off · battery 0.5 · power off (cut, and started again)
+    do press                            press · tilt on · wifi off · battery 0.5 · power off (cut, and started again);
+                                        at a door: card 04A1B2C3 · turn 1229 · type 3 6 4 (each digit by the knob) ·
+                                        open · close · exit · key 5 · bolt locked
     led blink_500                       the LED shows this by now
+    lock unlocked                       of a door: how its lock stands now, what its display shows, and what it sounds
+    lcd ACCESS GRANTED! / WELCOME HOME
+    sound short double
     +30s                                time passes, and the board says nothing that the next lines do not say
 
-A document may leave fields out; `"*"` stands for anything, `"$name"` for the same thing wherever it stands. Log lines
-of the board are not part of a conversation.
+A document may leave fields out; `"*"` stands for anything, `"$name"` for the same thing wherever it stands, `"card:…"`
+and `"code:3-6-4"` for the keyed hash of a card and of a combination. Log lines of the board are not part of a
+conversation; with `model door-1` neither is what it reports, unless a line asks for it.
 """
 
 import asyncio
@@ -25,7 +31,8 @@ from typing import Any
 from panal.board import config
 from panal.board.board import Board
 from panal.protocol import command, keys
-from panal.virtual import device, hardware
+from panal.cells.access import rules
+from panal.virtual import device, door, hardware
 
 PATIENCE_S = 20
 """How long, in the conversation's own time, a line of the board is waited for."""
@@ -33,6 +40,8 @@ START_MS = 1_795_000_000_000
 TOKEN = "5a" * 32
 DEVICE_ID = "WEAR2345"
 QUIET_S = 0.3
+SEEN_S = 0.1
+KEYED = ("card:", "code:")
 HEARD_S = 0.01
 """After the server has spoken, the board has this long to hear it before the next line."""
 
@@ -122,6 +131,8 @@ class Talk:
         self.tasks: list[asyncio.Task[Any]] = []
         self.wires: list[Wire] = []
         self.leds: list[str] = []
+        self.sounds: list[str] = []
+        door.start = {"open": False, "knob": 2048}
         loop = asyncio.get_running_loop()
         self.began_s = loop.time()
         self._plain_ticks = hardware.ticks_ms
@@ -152,11 +163,21 @@ class Talk:
         await self._power_on()
         what, document = _split(rest)
         try:
-            said, found = await asyncio.wait_for(self.heard.get(), PATIENCE_S)
+            said, found = await asyncio.wait_for(self._next_heard(what), PATIENCE_S)
         except TimeoutError:
             raise Wrong("the board says nothing") from None
         if said != self._named(what) or not self._matches(document, found):
             raise Wrong(f"the board says: {said} {json.dumps(found)}")
+
+    async def _next_heard(self, what: str) -> tuple[str, Any]:
+        while True:
+            said, found = await self.heard.get()
+            if not self._is_passed_over(said, what):
+                return said, found
+
+    def _is_passed_over(self, said: str, what: str) -> bool:
+        """A door says at every change how it stands, and its signs of life are those of every board."""
+        return self.is_door() and said in ("reported", "heartbeat") and said != what
 
     async def say(self, rest: str) -> None:
         what, document = _split(rest)
@@ -167,7 +188,8 @@ class Talk:
         else:
             if what == "command":
                 filled = _signed(filled)
-            wire.to_board.put_nowait(_publish(f"panal/{DEVICE_ID}/down/{what}", json.dumps(filled).encode()))
+            topic = what if "/" in what else f"panal/{DEVICE_ID}/down/{what}"
+            wire.to_board.put_nowait(_publish(topic, json.dumps(filled).encode()))
         await asyncio.sleep(HEARD_S)
 
     async def do(self, rest: str) -> None:
@@ -185,8 +207,45 @@ class Talk:
             self.hardware.wifi.switch(words[1] == "on")
         elif words[0] == "power":
             await self.power_off()
+        elif self.is_door():
+            await self._do_at_door(words)
         else:
             raise Wrong("do what?")
+
+    def is_door(self) -> bool:
+        return str(self.config["model"]).startswith("door")
+
+    async def _do_at_door(self, words: list[str]) -> None:
+        place = door.here[0]
+        if words[0] == "type":
+            for digit in words[1:]:
+                place.turn(4095 * int(digit) // 10 + 150)  # so that the same digit twice is a turn too
+                await asyncio.sleep(0.4)
+                place.turn(4095 * int(digit) // 10)
+                await asyncio.sleep(1.8)
+        elif words[0] in DOOR_VERBS:
+            place.do(DOOR_VERBS[words[0]](words[1] if len(words) > 1 else ""))
+        else:
+            raise Wrong("do what?")
+
+    async def see_lock(self, rest: str) -> None:
+        await self._power_on()
+        await asyncio.sleep(SEEN_S)
+        if door.here[0].seen()["lock"] != rest:
+            raise Wrong(f"the lock is {door.here[0].seen()['lock']}")
+
+    async def read(self, rest: str) -> None:
+        await asyncio.sleep(0.4)  # as long as the display takes to be written
+        first, _, second = rest.partition(" /")
+        if door.here[0].seen()["lcd"] != [first, second.strip()]:
+            raise Wrong(f"the display shows {door.here[0].seen()['lcd']}")
+
+    async def listen(self, rest: str) -> None:
+        """All that sounded since the last such line."""
+        await asyncio.sleep(1)
+        heard, self.sounds = " ".join(self.sounds), []
+        if heard != rest:
+            raise Wrong(f"it sounds: {heard}")
 
     async def see(self, rest: str) -> None:
         await self._power_on()
@@ -197,8 +256,10 @@ class Talk:
 
     async def quiet(self, rest: str) -> None:
         await asyncio.sleep(QUIET_S)
-        if not self.heard.empty():
+        while not self.heard.empty():
             said, found = self.heard.get_nowait()
+            if self._is_passed_over(said, ""):
+                continue
             raise Wrong(f"the board says: {said} {json.dumps(found)}")
 
     # the board
@@ -207,19 +268,26 @@ class Talk:
         if self.hardware is not None:
             return
         values = config.parse({**self.config, "ntp": ""}, b"123456")  # nothing here may wait for the world
-        self.hardware = hardware.Hardware("wearable-1", DEVICE_ID, "pwron_reset", has_clock=False)
+        self.hardware = hardware.Hardware(self.config["model"], DEVICE_ID, "pwron_reset", has_clock=False)
         device.give_home(str(self.flash), TOKEN)
         self.hardware.rtc = Rtc()
         self.hardware.connect = self._connect
-        self.hardware.parts["led"].seen = self.leds.append
+        if "led" in self.hardware.parts:
+            self.hardware.parts["led"].seen = self.leds.append
         board = Board(self.hardware, values, str(self.flash))
         self.tasks = [asyncio.create_task(board.run()), asyncio.create_task(self._look())]
 
     async def _look(self) -> None:
         assert self.hardware
-        while True:
+        while not self.is_door():
             self.hardware.parts["led"].look()
             await asyncio.sleep(0.1)
+        began_s = asyncio.get_running_loop().time()
+        while True:
+            sound = door.here[0].listen(int((asyncio.get_running_loop().time() - began_s) * 1000))
+            self.sounds += [sound] if sound else []
+            door.here[0].seen()
+            await asyncio.sleep(0.02)
 
     async def power_off(self) -> None:
         """As the plug does: everything stops where it is, and only the flash remains."""
@@ -277,6 +345,8 @@ class Talk:
     # documents
 
     def _matches(self, expected: Any, found: Any) -> bool:
+        if isinstance(expected, str) and expected.startswith(KEYED):
+            return bool(_keyed(expected) == found)
         if isinstance(expected, str) and expected.startswith("$"):
             return bool(self.names.setdefault(expected, found) == found)
         if expected == "*":
@@ -292,6 +362,8 @@ class Talk:
             return {key: self._filled(item) for key, item in document.items()}
         if isinstance(document, list):
             return [self._filled(item) for item in document]
+        if isinstance(document, str) and document.startswith(KEYED):
+            return _keyed(document)
         return self.names.get(document, document) if isinstance(document, str) else document
 
     def _named(self, text: str) -> str:
@@ -317,7 +389,28 @@ VERBS: dict[str, Callable[[Talk, str], Awaitable[None]]] = {
     "do": Talk.do,
     "led": Talk.see,
     "quiet": Talk.quiet,
+    "lock": Talk.see_lock,
+    "lcd": Talk.read,
+    "sound": Talk.listen,
 }
+DOOR_VERBS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "card": lambda uid: {"do": "card", "uid": uid},
+    "turn": lambda value: {"do": "knob", "value": int(value)},
+    "open": lambda _: {"do": "door", "open": True},
+    "close": lambda _: {"do": "door", "open": False},
+    "exit": lambda _: {"do": "exit"},
+    "key": lambda key: {"do": "key", "key": key},
+    "bolt": lambda word: {"do": "bolt", "locked": word == "locked"},
+}
+
+
+def _keyed(text: str) -> str:
+    """The hash of "card:04A1B2C3" or "code:3-6-4" at the board of these conversations."""
+    kind, _, value = text.partition(":")
+    key = keys.derive(TOKEN, "access")
+    if kind == "card":
+        return str(keys.hex_of(rules.card_hash(key, bytes.fromhex(value))))
+    return str(keys.hex_of(rules.code_hash(key, value.split("-"))))
 
 
 def _split(rest: str) -> tuple[str, Any]:

@@ -32,7 +32,7 @@ MODELS = {
         Model("wearable-1", gettext_noop("Fall wearable"), "esp32", ("care",), "watch", "wearable_1", start=WEAR_IT),
         Model("camera-1", gettext_noop("Camera"), "esp32-cam", ("cameras",), "cctv", "camera_1"),
         Model("camera-2", gettext_noop("Camera, 5 megapixels"), "esp32-s3-cam", ("cameras",), "cctv", "camera_2"),
-        Model("door-1", gettext_noop("Door controller"), "esp32", ("access",), "door-closed"),
+        Model("door-1", gettext_noop("Door controller"), "esp32", ("access",), "door-closed", "door_1"),
         Model("lights-4", gettext_noop("Four lights"), "esp32", ("lights",), "lightbulb"),
     )
 }
