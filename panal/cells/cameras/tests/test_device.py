@@ -316,7 +316,7 @@ class CameraTest(unittest.TestCase):
             await self.register()
             await self.command("idle", "1")
             before = len(self.stream.heard)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
             self.assertLessEqual(len(self.stream.heard), before + 1)
             await self.command("idle", "0")
             await self.until(lambda: self.stream.heard.count(404) > 1)
