@@ -85,7 +85,8 @@ MIB, GIB = 1024**2, 1024**3
 def _bounded(name: str, label: Any, whole: bool = False, scale: float = 1, **more: Any) -> forms.Field:
     least, most = BOUNDS[name]
     kind = forms.IntegerField if whole else forms.FloatField
-    return kind(label=label, min_value=least / scale, max_value=most / scale, **more)
+    most = int(most / scale) if most > scale else most / scale
+    return kind(label=label, min_value=least / scale if scale == 1 else 0.001, max_value=most, **more)
 
 
 class SavingForm(forms.Form):
@@ -157,10 +158,13 @@ class FilmForm(forms.Form):
 
 def gib_of(values: dict[str, Any]) -> dict[str, Any]:
     """Settings as the forms say them."""
-    return values | {
-        "image_quota_gib": round(values["image_quota_bytes"] / GIB, 3),
-        "clip_quota_gib": round(values["clip_quota_bytes"] / GIB, 3),
-    }
+    quotas = {f"{name}_gib": round(values[f"{name}_bytes"] / GIB, 3) for name in ("image_quota", "clip_quota")}
+    return {name: _plain(value) for name, value in {**values, **quotas}.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A person reads 10, not 10.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def bytes_of(values: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from panal.protocol.errors import BadRequest, Conflict, NotFound
 from . import actions, downloads, files, forms, plots, queries
 from .messages import RESOLUTIONS
 from .models import Camera, Clip, Image, Job
-from .settings import STORED
+from .settings import CONTROLS, STORED
 
 PER_WALL = 24
 PER_GALLERY = 60
@@ -157,6 +157,8 @@ def command(request: HttpRequest, device_id: str) -> HttpResponse:
     shown = queries.camera_for(request.user, device_id, OPERATE)
     cmd, val = request.POST.get("cmd", ""), request.POST.get("val", "")
     actions.command_camera(camera=shown, cmd=cmd, val=val, actor=_actor(request))
+    if request.htmx and cmd in CONTROLS:  # type: ignore[attr-defined]
+        return HttpResponse(status=204)  # the control itself says how far it is
     text = _("The camera is told.") if shown.is_connected else _("The camera is told as soon as it is back.")
     return page.done(request, text, reverse("camera", args=[device_id]) + "#controls")
 
