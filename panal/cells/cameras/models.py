@@ -5,9 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .settings import CONTROLS, STORED, CameraSettings
+from panal.control.instants import milliseconds
+
+from .machine import REBOOT_MS
+from .settings import ACTIONS, CONTROLS, STORED, CameraSettings
 
 DEFAULTS = CameraSettings._field_defaults
 
@@ -83,8 +87,13 @@ class Camera(models.Model):
         stored = {name: getattr(self, name) for name in STORED}
         stored["motion_zones"] = tuple(tuple((x, y) for x, y in zone) for zone in self.motion_zones)
         controls = {name: value for name, value in self.controls.items() if name in CONTROLS}
-        pending = tuple((name, str(value), at_ms) for name, (value, at_ms) in self.pending.items())
-        return CameraSettings(self.device_id, self.device.account_id, pending=pending, **stored, **controls)
+        return CameraSettings(self.device_id, self.device.account_id, pending=self._pending(), **stored, **controls)
+
+    def _pending(self) -> tuple[tuple[str, str, int], ...]:
+        """Without what it is too late for: a reboot that somebody wanted yesterday."""
+        since_ms = milliseconds(timezone.now()) - REBOOT_MS
+        waiting = [(name, str(value), at_ms) for name, (value, at_ms) in self.pending.items()]
+        return tuple(each for each in waiting if each[0] not in ACTIONS or each[2] > since_ms)
 
 
 class Kept(models.Model):

@@ -289,7 +289,8 @@ def delete_image(folder: Path, path: str) -> None:
     """Its number stays taken: written down before the file goes, on a full disk as soon as it has made room."""
     file = folder / path
     number = int(file.stem) if file.stem.isdecimal() and file.parent.is_dir() else 0
-    if number <= read_last(file.parent) or number < last_number(file.parent):
+    is_followed = file.with_name(f"{number + 1}.jpg").exists()  # the usual case, without a look at all the others
+    if is_followed or number <= read_last(file.parent) or number < last_number(file.parent):
         file.unlink(missing_ok=True)
         return
     try:

@@ -5,6 +5,7 @@ import pytest
 from panal.cells.accounts.actor import person
 from panal.cells.accounts.models import AuditEntry
 from panal.cells.cameras import actions, queries
+from panal.cells.cameras.models import Camera
 from panal.control.store import DjangoStore
 from panal.control.tests.cases import collected
 from panal.protocol.errors import BadRequest, Conflict
@@ -81,3 +82,12 @@ def test_a_new_owner_begins_anew(camera, alice):
     camera.device.owned_at = datetime(2026, 11, 21, tzinfo=UTC)
     camera.device.save()
     assert not DjangoStore().ask("cameras.settings", camera.device_id).is_private
+
+
+def test_a_reboot_that_came_too_late_waits_no_longer(camera, alice):
+    for cmd, val in (("reboot", ""), ("fps", "9")):
+        actions.command_camera(camera=camera, cmd=cmd, val=val, actor=person(alice))
+    assert [cmd for cmd, _, _ in queries.settings_of(camera.device_id).pending] == ["reboot", "fps"]
+    long_ago = {cmd: [val, at_ms - 31_000] for cmd, val, at_ms in queries.settings_of(camera.device_id).pending}
+    Camera.objects.update(pending=long_ago)
+    assert [cmd for cmd, _, _ in queries.settings_of(camera.device_id).pending] == ["fps"]
