@@ -1,5 +1,6 @@
 import asyncio
 import json
+import time
 import unittest
 
 from panal.board import websocket
@@ -13,14 +14,14 @@ LARGE = b"\xff\xd8" + bytes(32000) + b"\xff\xd9"
 
 
 class Clock:
-    ms = 0
+    def __init__(self):
+        self._begun_ms = self.now_ms()
 
     def monotonic_ms(self):
-        self.ms += 1
-        return self.ms
+        return self.now_ms() - self._begun_ms
 
     def now_ms(self):
-        return 1790000000000 + self.ms
+        return time.time_ns() // 1000000
 
 
 class Storage:
