@@ -3,13 +3,16 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.forms.fields import InvalidJSONInput
+from django.utils.translation import gettext as translated
 from django.utils.translation import gettext_lazy as _
 
 from panal.protocol import codec
 from panal.protocol.errors import PanalError
 
 from .catalog import MODELS
+from .labels import SHEETS
 from .models import Device, Sector, State
 
 PRESENCE_CHOICES = [("online", _("Online")), ("late", _("Late")), ("offline", _("Offline")), ("never", _("Minted"))]
@@ -149,6 +152,31 @@ class BatchFilterForm(forms.Form):
     def chosen(self) -> dict[str, str]:
         self.is_valid()
         return {name: self.cleaned_data.get(name, "") for name in self.fields}
+
+
+class MintForm(forms.Form):
+    """A batch to make: what it is, whose it will be, and how its labels look."""
+
+    MOST = 500
+    """At once on a page; the command makes more."""
+    model = forms.ChoiceField(label=_("Model"))
+    count = forms.IntegerField(label=_("How many"), min_value=1, max_value=MOST, initial=1)
+    account = forms.IntegerField(
+        label=_("Number of the account"),
+        required=False,
+        min_value=1,
+        max_value=2**53,
+        help_text=_("Empty: not sold yet. Whoever buys one adds it with the code on its label."),
+    )
+    note = forms.CharField(
+        label=_("Note"), required=False, max_length=200, help_text=_("What the batch is for, as the factory reads it.")
+    )
+    size = forms.ChoiceField(label=_("One label, in mm"), choices=[(size, size.replace("x", " × ")) for size in SHEETS])
+    language = forms.ChoiceField(label=_("Language of the labels"), choices=settings.LANGUAGES)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["model"].choices = [(model.code, translated(model.name)) for model in MODELS.values()]  # type: ignore[attr-defined]
 
 
 class PlaceForm(forms.Form):

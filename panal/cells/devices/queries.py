@@ -339,6 +339,18 @@ def batches_for(user: Any, *, model: str = "", stage: str = "", search: str = ""
     return with_device.annotate(**counts).order_by("-id")
 
 
+def require_mint(user: Any) -> None:
+    """Raises NotFound for whom batches do not concern, Forbidden for who only looks at them."""
+    if not may_see_batches(user):
+        raise NotFound("not_found")
+    if not may_mint(user):
+        raise Forbidden("not_allowed", "only the factory makes devices")
+
+
+def batch_of(device_id: str) -> Batch:
+    return Batch.objects.get(devices__id=device_id)
+
+
 def batch_for(user: Any, batch_id: int) -> Batch:
     found = batches_for(user).filter(pk=batch_id).first()
     if found is None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from . import claim_views, factory_views, views
 
 urlpatterns = [
     path("devices/", views.devices, name="devices"),
@@ -14,14 +14,15 @@ urlpatterns = [
     path("devices/<str:device_id>/commands/", views.queue_command, name="command_send"),
     path("devices/<str:device_id>/rotate/", views.rotate_token, name="device_rotate"),
     path("devices/<str:device_id>/revoke/", views.revoke_device, name="device_revoke"),
-    path("devices/<str:device_id>/release/", views.release_device, name="device_release"),
-    path("devices/<str:device_id>/hand-over/", views.hand_over_device, name="device_hand_over"),
-    path("devices/<str:device_id>/claim-code/", views.make_claim_code, name="device_claim_code"),
-    path("devices/<str:device_id>/move/", views.move_device, name="device_move"),
-    path("claim/", views.claim, name="claim"),
-    path("claim/<str:device_id>", views.claim_scanned, name="claim_scanned"),
-    path("staff/batches/", views.batches, name="batches"),
-    path("staff/batches/<int:batch_id>/", views.batch, name="batch"),
+    path("devices/<str:device_id>/release/", claim_views.release_device, name="device_release"),
+    path("devices/<str:device_id>/hand-over/", claim_views.hand_over_device, name="device_hand_over"),
+    path("devices/<str:device_id>/claim-code/", claim_views.make_claim_code, name="device_claim_code"),
+    path("devices/<str:device_id>/move/", claim_views.move_device, name="device_move"),
+    path("claim/", claim_views.claim, name="claim"),
+    path("claim/<str:device_id>", claim_views.claim_scanned, name="claim_scanned"),
+    path("staff/batches/", factory_views.batches, name="batches"),
+    path("staff/batches/new/", factory_views.mint, name="mint"),
+    path("staff/batches/<int:batch_id>/", factory_views.batch, name="batch"),
     path("commands/<uuid:command_id>/cancel/", views.cancel_command, name="command_cancel"),
     path("sectors/", views.sectors, name="sectors"),
     path("sectors/<int:place_id>/rename/", views.rename_sector, name="sector_rename"),

@@ -5,12 +5,11 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -19,19 +18,16 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from panal.cells.accounts.api import EDIT, MANAGE, OPERATE, is_account, person
+from panal.cells.accounts.api import EDIT, MANAGE, OPERATE, person
 from panal.control import page
 from panal.control.refusals import refusals_on
 from panal.protocol.errors import BadRequest
 
-from . import actions, claims, fleet, labels, plots, queries, words
+from . import actions, fleet, plots, queries, words
 from .catalog import MODELS
 from .comb import comb_of
 from .forms import (
-    STAGE_CHOICES,
     STATE_CHOICES,
-    BatchFilterForm,
-    ClaimForm,
     CommandForm,
     DesiredForm,
     DeviceForm,
@@ -54,7 +50,7 @@ RANGES = {
 }
 
 
-def _actor(request: HttpRequest) -> Any:
+def actor_of(request: HttpRequest) -> Any:
     return person(request.user, request.META.get("REMOTE_ADDR", ""))  # type: ignore[arg-type]
 
 
@@ -116,7 +112,7 @@ def place_devices(request: HttpRequest) -> HttpResponse:
     chosen = list(queries.devices_for(request.user, EDIT).filter(pk__in=request.POST.getlist("device")[:1000]))
     places = _places(request)
     if chosen and places:
-        count = actions.place_devices(devices=chosen, actor=_actor(request), **places)
+        count = actions.place_devices(devices=chosen, actor=actor_of(request), **places)
         text = ngettext("%(n)d device is in its new place.", "%(n)d devices are in their new place.", count)
         messages.success(request, text % {"n": count})
     else:
@@ -284,7 +280,7 @@ def change_device(request: HttpRequest, device_id: str) -> HttpResponse:
     fresh = queries.device_for(request.user, device_id, EDIT)
     if not form.is_valid():
         return _device_page(request, fresh, change_form=form)
-    actions.change_device(device=fresh, actor=_actor(request), **form.cleaned_data)
+    actions.change_device(device=fresh, actor=actor_of(request), **form.cleaned_data)
     messages.success(request, _("The device's settings are saved."))
     return redirect("device", device_id)
 
@@ -296,7 +292,7 @@ def change_desired(request: HttpRequest, device_id: str) -> HttpResponse:
     form = DesiredForm(request.POST, auto_id="desired_%s")
     if not form.is_valid():
         return _device_page(request, shown, desired_form=form)
-    actions.set_desired(device=shown, patch=form.patch(), actor=_actor(request))
+    actions.set_desired(device=shown, patch=form.patch(), actor=actor_of(request))
     messages.success(request, _("The device will be told its new state."))
     return redirect(reverse("device", args=[device_id]) + "#twin")
 
@@ -313,7 +309,7 @@ def queue_command(request: HttpRequest, device_id: str) -> HttpResponse:
         name=form.cleaned_data["name"],
         args=form.cleaned_data["args"],
         deadline_s=form.cleaned_data["deadline_s"],
-        actor=_actor(request),
+        actor=actor_of(request),
     )
     return page.done(request, _("The command is on its way."), reverse("device", args=[device_id]) + "#commands")
 
@@ -322,7 +318,7 @@ def queue_command(request: HttpRequest, device_id: str) -> HttpResponse:
 @require_POST
 def cancel_command(request: HttpRequest, command_id: UUID) -> HttpResponse:
     command = queries.command_for(request.user, command_id, OPERATE)
-    actions.cancel_command(command=command, actor=_actor(request))
+    actions.cancel_command(command=command, actor=actor_of(request))
     return page.done(request, _("The command is cancelled."), reverse("device", args=[command.device_id]) + "#commands")
 
 
@@ -332,126 +328,16 @@ def cancel_command(request: HttpRequest, command_id: UUID) -> HttpResponse:
 def rotate_token(request: HttpRequest, device_id: str) -> HttpResponse:
     """Answers the page itself, not a redirect: the token is shown here and kept nowhere."""
     shown = queries.device_for(request.user, device_id, MANAGE)
-    token = actions.rotate_token(device=shown, actor=_actor(request))
+    token = actions.rotate_token(device=shown, actor=actor_of(request))
     return _device_page(request, shown, token=token)
 
 
 @login_required
 @require_POST
 def revoke_device(request: HttpRequest, device_id: str) -> HttpResponse:
-    actions.revoke_device(device=queries.device_for(request.user, device_id, MANAGE), actor=_actor(request))
+    actions.revoke_device(device=queries.device_for(request.user, device_id, MANAGE), actor=actor_of(request))
     messages.success(request, _("The device is revoked."))
     return redirect("device", device_id)
-
-
-# whose a device is
-
-
-@login_required
-@never_cache
-def claim(request: HttpRequest) -> HttpResponse:
-    return _claim_page(request, "")
-
-
-@never_cache
-def claim_scanned(request: HttpRequest, device_id: str) -> HttpResponse:
-    """Where the QR code of a label leads. The code comes behind #, which no browser sends to a server."""
-    if not request.user.is_authenticated:
-        return render(request, "devices/claim_entrance.html", {"device_id": device_id[:32]})
-    return _claim_page(request, device_id)
-
-
-def _claim_page(request: HttpRequest, device_id: str) -> HttpResponse:
-    accounts = queries.accounts_to_claim_for(request.user)
-    here = page.account_of(request)
-    first = {"device": device_id[:32], "account": here.pk if here else None}
-    form = ClaimForm(request.POST or None, initial=first, accounts=accounts)
-    if request.method == "POST" and accounts and form.is_valid():
-        with refusals_on(form):
-            claimed = _claimed(request, form)
-            messages.success(request, _("It is yours now. Give it a name and a place."))
-            return redirect(reverse("device", args=[claimed.pk]) + "#settings")
-    return render(request, "devices/claim.html", {"form": form, "accounts": accounts, "device_id": device_id[:32]})
-
-
-def _claimed(request: HttpRequest, form: ClaimForm) -> Device:
-    said = form.cleaned_data
-    return claims.claim_device(
-        device_id=said["device"], code=said["code"], account_id=form.account_id(), actor=_actor(request)
-    )
-
-
-@login_required
-@require_POST
-def release_device(request: HttpRequest, device_id: str) -> HttpResponse:
-    claims.release_device(device=queries.device_for(request.user, device_id, MANAGE), actor=_actor(request))
-    messages.success(request, _("The device has left the account."))
-    return redirect("devices")
-
-
-@login_required
-@require_POST
-@never_cache
-def hand_over_device(request: HttpRequest, device_id: str) -> HttpResponse:
-    """Answers the page itself, not a redirect: the code is shown here and kept nowhere."""
-    shown = queries.device_for(request.user, device_id, MANAGE)
-    return _code_page(request, shown, claims.hand_over_device(device=shown, actor=_actor(request)))
-
-
-@login_required
-@require_POST
-@never_cache
-def make_claim_code(request: HttpRequest, device_id: str) -> HttpResponse:
-    """For staff, of a device that is nobody's."""
-    shown = queries.device_for(request.user, device_id, MANAGE)
-    return _code_page(request, shown, claims.make_claim_code(device=shown, actor=_actor(request)))
-
-
-def _code_page(request: HttpRequest, shown: Device, code: str) -> HttpResponse:
-    link = labels.claim_url(settings.PANAL.public_url or request.build_absolute_uri("/"), shown.pk, code)
-    context = {"device_id": shown.pk, "code": code, "link": link, "qr": labels.qr_data_uri(link)}
-    return render(request, "devices/claim_code.html", context | {"days": claims.HANDED_OVER.days})
-
-
-@login_required
-@require_POST
-def move_device(request: HttpRequest, device_id: str) -> HttpResponse:
-    """For administrators of the operator."""
-    shown = queries.device_for(request.user, device_id, MANAGE)
-    queries.require_admin(request.user)
-    form = MoveForm(request.POST)
-    account_id = form.cleaned_data["account"] if form.is_valid() else -1
-    if account_id is not None and not is_account(account_id):
-        raise BadRequest("unknown_account", "no such account", "account")
-    claims.move_device(device=shown, account_id=account_id, actor=_actor(request))
-    messages.success(request, _("The device has moved."))
-    return redirect("device", device_id)
-
-
-# the factory
-
-
-@login_required
-def batches(request: HttpRequest) -> HttpResponse:
-    filters = BatchFilterForm(request.GET).chosen()
-    found = queries.batches_for(
-        request.user, model=filters["model"], stage=filters["stage"], search=filters["q"].strip()
-    )
-    context = {"filters": filters, "is_filtered": any(filters.values()), "models": MODELS.values()}
-    context |= {"stages": STAGE_CHOICES}
-    return page.answer(
-        request, "devices/batches.html", {"list": lambda: {"batches": page.paginated(request, found)}}, context
-    )
-
-
-@login_required
-def batch(request: HttpRequest, batch_id: int) -> HttpResponse:
-    shown = queries.batch_for(request.user, batch_id)
-    filters = BatchFilterForm(request.GET).chosen()
-    made = queries.made_in(request.user, shown, stage=filters["stage"], search=filters["q"].strip())
-    context = {"batch": shown, "filters": filters, "is_filtered": any(filters.values()), "stages": STAGE_CHOICES}
-    parts = {"counts": dict, "list": lambda: {"devices": page.paginated(request, made)}}
-    return page.answer(request, "devices/batch.html", parts, context)
 
 
 # sectors and groups
@@ -463,7 +349,7 @@ def sectors(request: HttpRequest) -> HttpResponse:
     form = SectorForm(request.POST or None, sectors=known)
     if request.method == "POST" and form.is_valid():
         with refusals_on(form):
-            actions.create_sector(account_id=_edited(request), actor=_actor(request), **form.cleaned_data)
+            actions.create_sector(account_id=_edited(request), actor=actor_of(request), **form.cleaned_data)
             return page.done(request, _("The sector is there."), reverse("sectors"))
     context = {"form": form, "may_edit": _may_edit_some(request), "kind": "sector", "icon": "map-pin"}
     return page.answer(
@@ -476,7 +362,7 @@ def groups(request: HttpRequest) -> HttpResponse:
     form = PlaceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with refusals_on(form):
-            actions.create_group(account_id=_edited(request), actor=_actor(request), **form.cleaned_data)
+            actions.create_group(account_id=_edited(request), actor=actor_of(request), **form.cleaned_data)
             return page.done(request, _("The group is there."), reverse("groups"))
     known = queries.groups_for(request.user, _account_id(request))
     context = {"form": form, "may_edit": _may_edit_some(request), "kind": "group", "icon": "boxes"}
@@ -509,7 +395,7 @@ def rename_group(request: HttpRequest, place_id: int) -> HttpResponse:
 
 
 def _rename(request: HttpRequest, place: Sector | Group, back: str) -> HttpResponse:
-    actions.rename_place(place=place, name=request.POST.get("name", ""), actor=_actor(request))
+    actions.rename_place(place=place, name=request.POST.get("name", ""), actor=actor_of(request))
     return page.done(request, _("It has its new name."), reverse(back))
 
 
@@ -527,7 +413,7 @@ def delete_group(request: HttpRequest, place_id: int) -> HttpResponse:
 
 def _delete(request: HttpRequest, place: Sector | Group, back: str) -> HttpResponse:
     text = _("“%(name)s” is deleted; its devices stay.") % {"name": place.name}
-    actions.delete_place(place=place, actor=_actor(request))
+    actions.delete_place(place=place, actor=actor_of(request))
     return page.done(request, text, reverse(back))
 
 

@@ -1,6 +1,8 @@
 """Pages and REST of the factory and of whose a device is: who may, and what they get."""
 
+import base64
 import json
+import re
 
 import pytest
 
@@ -14,6 +16,7 @@ EVERYBODY = {"alice", "bob", "carla", "vera", "charlie", "sam", "fay", "ada"}
 FACTORY = {"sam", "fay", "ada"}
 MANAGERS = {"alice", "ada"}
 REST = "/api/v1/manage"
+DATA_URI = re.compile(r'href="data:application/(\w+);base64,([^"]+)"')
 
 
 class TestBatches(PageCases):
@@ -24,6 +27,20 @@ class TestBatches(PageCases):
 class TestBatch(PageCases):
     path = "/staff/batches/{batch}/"
     may = sees = FACTORY
+
+
+class TestMintPage(PageCases):
+    path = "/staff/batches/new/"
+    may = {"fay", "ada"}
+    sees = FACTORY
+
+
+class TestMint(FormCases):
+    path = "/staff/batches/new/"
+    body = {"model": "wearable-1", "count": 1, "size": "63x38", "language": "en"}
+    may = {"fay", "ada"}
+    sees = FACTORY
+    done = 200
 
 
 class TestClaimPage(PageCases):
@@ -259,3 +276,58 @@ def test_staff_moves_to_an_account_that_is_there(client, ada, device, other_acco
         assert Device.objects.get(pk=device.pk).account == device.account
     client.post(f"/devices/{device.pk}/move/", {"account": other_account.pk})
     assert Device.objects.get(pk=device.pk).account == other_account
+
+
+FORM = {"model": "wearable-1", "count": "3", "note": "Feria", "size": "99x57", "language": "es"}
+
+
+def test_a_batch_made_on_the_page_is_shown_once_with_its_labels_and_secrets(client, fay, account):
+    client.force_login(fay)
+    response = client.post("/staff/batches/new/", FORM | {"account": str(account.pk)})
+    made = Device.objects.filter(batch__note="Feria")
+    assert {device.account for device in made} == {account}
+    links = {kind: base64.b64decode(data) for kind, data in DATA_URI.findall(response.content.decode())}
+    secrets = {secret["device_id"]: secret for secret in json.loads(links["json"])}
+    assert secrets.keys() == {device.pk for device in made} and len(secrets) == 3
+    assert links["pdf"].startswith(b"%PDF")
+    assert response["Cache-Control"].startswith("max-age=0, no-cache, no-store")
+    for secret in secrets.values():
+        assert secret["claim_code"] in text_of(response) and secret["token"] not in text_of(response)
+    kept = repr(list(AuditEntry.objects.values())) + repr(list(Device.objects.values()))
+    assert not [secret for secret in secrets.values() if secret["token"] in kept or secret["claim_code"] in kept]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"count": "0"},
+        {"count": "501"},
+        {"model": "toaster"},
+        {"account": "999999"},
+        {"size": "1x1"},
+        {"language": "fr"},
+    ],
+)
+def test_what_cannot_be_made_makes_nothing_and_says_so_on_the_form(client, fay, wrong):
+    client.force_login(fay)
+    response = client.post("/staff/batches/new/", FORM | wrong)
+    assert (response.status_code, Batch.objects.count()) == (200, 0)
+    assert response.context["form"].errors.keys() == wrong.keys()
+
+
+def test_only_who_mints_is_offered_a_new_batch(client, sam, fay):
+    for person, offered in ((sam, False), (fay, True)):
+        client.force_login(person)
+        assert ("/staff/batches/new/" in client.get("/staff/batches/").content.decode()) == offered
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_the_form_of_a_batch_and_its_answer_are_whole_html(client, fay, language):
+    client.force_login(fay)
+    said = {"accept-language": language}
+    for response in (
+        client.get("/staff/batches/new/", headers=said),
+        client.post("/staff/batches/new/", FORM, headers=said),
+    ):
+        assert mistakes_in(response.content.decode()) == {}
+        assert ("batch" in text_of(response)) == (language == "en")
