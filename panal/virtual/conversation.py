@@ -270,7 +270,7 @@ class Talk:
         values = config.parse({**self.config, "ntp": ""}, b"123456")  # nothing here may wait for the world
         self.hardware = hardware.Hardware(self.config["model"], DEVICE_ID, "pwron_reset", has_clock=False)
         device.give_home(str(self.flash), TOKEN)
-        self.hardware.rtc = Rtc()
+        self.hardware.rtc = Rtc(self.config.get("clock") != "none")
         self.hardware.connect = self._connect
         if "led" in self.hardware.parts:
             self.hardware.parts["led"].seen = self.leds.append
@@ -371,13 +371,13 @@ class Talk:
 
 
 class Rtc:
-    """Right from the start, and in the conversation's own time."""
+    """Right from the start, and in the conversation's own time; or, with `clock none`, never set."""
 
-    def __init__(self) -> None:
-        self.offset_ms = 0
+    def __init__(self, is_set: bool = True) -> None:
+        self._begin_ms = START_MS if is_set else 946_684_800_000
 
     def get_ms(self) -> int:
-        return START_MS + hardware.ticks_ms()
+        return self._begin_ms + hardware.ticks_ms()
 
     def set_ms(self, unix_ms: int) -> None:
         """A server's word is not needed here."""
