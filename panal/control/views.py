@@ -39,7 +39,10 @@ def more(request: HttpRequest) -> HttpResponse:
 @login_required
 def bench_page(request: HttpRequest) -> HttpResponse:
     _require_bench(request)
-    parts = {"boards": lambda: {"boards": _boards(request)}, "screen": lambda: {"board": _board_asked_for(request)}}
+    parts: dict[str, page.Context] = {
+        "boards": lambda: {"boards": _boards(request)},
+        "screen": lambda: {"board": _board_asked_for(request)},
+    }
     return page.answer(request, "control/bench.html", parts, {"cards": CARDS})
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from panal.cells.accounts.api import Actor, record_audit
 from panal.cells.devices import api as devices
 from panal.control.events import publish_on_commit
+from panal.control.preferences import ZONES
 from panal.gateway.store import DomainEvent
 from panal.protocol.errors import BadRequest, Conflict, Unavailable
 
@@ -22,6 +23,7 @@ from .models import (
     AlarmState,
     Credential,
     CredentialKind,
+    Door,
     Enrolment,
     Grant,
     Holder,
@@ -365,7 +367,9 @@ def change_settings(*, device: Any, settings: Mapping[str, Any], actor: Actor) -
         if not isinstance(combination, str):
             raise BadRequest("bad_code", "digits as a text", "combination")
         length = patch.get("code_length") or lists.setting_of(device, "code_length")
-        patch["combination"] = credentials.combination(device, credentials.digits_of(combination, "combination", length))
+        patch["combination"] = credentials.combination(
+            device, credentials.digits_of(combination, "combination", length)
+        )
         after["combination"] = "…"
     twin, before = devices.lay_desired(device=device, patch={"access": patch})
     if before is not None:
@@ -380,6 +384,27 @@ def change_settings(*, device: Any, settings: Mapping[str, Any], actor: Actor) -
         )
         publish_on_commit(_news("door.settings_changed", device.account_id, device.pk))
     return twin
+
+
+@transaction.atomic
+def set_time_zone(*, device: Any, time_zone: str, actor: Actor) -> None:
+    """By which clock the door's schedules are read; "" is the server's own. Raises BadRequest("bad_time_zone")."""
+    if time_zone and time_zone not in ZONES:
+        raise BadRequest("bad_time_zone", "a name such as Europe/Madrid", "time_zone")
+    before = lists.own_zone(device)
+    if before == time_zone:
+        return
+    values = {"owned_at": device.owned_at, "time_zone": time_zone}
+    Door.objects.update_or_create(device_id=device.pk, defaults=values)
+    record_audit(
+        actor=actor,
+        verb="door.settings_changed",
+        subject=device,
+        account_id=device.account_id,
+        before={"time_zone": before},
+        after={"time_zone": time_zone},
+    )
+    lists.renew([device.pk])
 
 
 # what they share

@@ -33,7 +33,7 @@ def number_of(text: str) -> str:
 
 
 def digits_of(text: str, field: str, length: int | None = None) -> tuple[int, ...]:
-    """"364" and "3 6 4" are 3, 6, 4; "3-6-10" are 3, 6, 10. Raises BadRequest("bad_code")."""
+    """ "364" and "3 6 4" are 3, 6, 4; "3-6-10" are 3, 6, 10. Raises BadRequest("bad_code")."""
     text = text.strip()
     words = text.replace("-", " ").replace(",", " ").split()
     words = list(text) if len(words) == 1 else words
@@ -71,7 +71,7 @@ def key_of(device: Any) -> bytes:
 
 def combination(device: Any, digits: tuple[int, ...]) -> str:
     """The hash of a door's own combination."""
-    return keys.hex_of(rules.code_hash(key_of(device), digits))
+    return str(keys.hex_of(rules.code_hash(key_of(device), digits)))
 
 
 def hasher(device: Any) -> Callable[[Credential], str]:

@@ -7,14 +7,24 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from panal.control.preferences import ZONES
+
 from . import machine, messages, words
 from .models import Method, Unknown
 from .rules import MAX_WINDOWS
 
 QUIET = {"autocomplete": "off", "autocapitalize": "off", "autocorrect": "off", "spellcheck": "false"}
 SECRET = forms.PasswordInput({**QUIET, "autocomplete": "new-password", "inputmode": "numeric"})
-DAYS = [(str(1 << n), label) for n, label in enumerate((_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")))]
-OUTCOMES = [("came", _("Came in or went out")), ("refused", _("Refused")), ("door", _("The door itself")), ("alarm", _("Alarms"))]
+DAYS = [
+    (str(1 << n), label)
+    for n, label in enumerate((_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")))
+]
+OUTCOMES = [
+    ("came", _("Came in or went out")),
+    ("refused", _("Refused")),
+    ("door", _("The door itself")),
+    ("alarm", _("Alarms")),
+]
 SECONDS = [name for name in machine.SETTINGS if name.endswith("_ms")]
 FIRST = ("mode", "code_length", "held_ms", "unlock_max_ms", "fail_limit", "hide_digits", "encrypt_log", "legacy_topics")
 ONE_DAY = 1440
@@ -50,7 +60,9 @@ class HolderForm(forms.Form):
     is_blocked = forms.BooleanField(
         label=_("Blocked"), required=False, help_text=_("Comes in nowhere for as long as this is ticked.")
     )
-    from_on = forms.DateField(label=_("From (day)"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    from_on = forms.DateField(
+        label=_("From (day)"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
+    )
     until_on = forms.DateField(
         label=_("Until (day)"),
         required=False,
@@ -140,7 +152,9 @@ class WindowForm(forms.Form):
         }
 
 
-WindowForms = forms.formset_factory(WindowForm, extra=1, max_num=MAX_WINDOWS, validate_max=True, absolute_max=MAX_WINDOWS)
+WindowForms = forms.formset_factory(
+    WindowForm, extra=1, max_num=MAX_WINDOWS, validate_max=True, absolute_max=MAX_WINDOWS
+)
 
 
 class SettingsForm(forms.Form):
@@ -152,6 +166,13 @@ class SettingsForm(forms.Form):
         required=False,
         widget=SECRET,
         help_text=_("Empty leaves it as it is. It is kept as a hash that only this door can check, and never shown."),
+    )
+
+    time_zone = forms.ChoiceField(
+        label=_("Time zone of the door"),
+        required=False,
+        choices=[("", _("That of the server")), *((zone, zone) for zone in sorted(ZONES))],
+        help_text=_("By which clock its schedules are read."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -177,7 +198,7 @@ class SettingsForm(forms.Form):
         return round(value * 1000) if name in SECONDS else value
 
     def first(self) -> list[Any]:
-        return [self[name] for name in (*FIRST[:2], "combination", *FIRST[2:])]
+        return [self[name] for name in (*FIRST[:2], "combination", "time_zone", *FIRST[2:])]
 
     def others(self) -> list[Any]:
         return [self[name] for name in machine.SETTINGS if name not in FIRST]

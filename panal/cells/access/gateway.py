@@ -1,4 +1,4 @@
-"""The data plane's part of doors: their events, the pages of their access lists, and one controller of the older kind."""
+"""The data plane's part of doors: their events, the pages of their access lists, one controller of the older kind."""
 
 import uuid
 from typing import Any, NamedTuple
@@ -70,9 +70,7 @@ async def hear_older(hub: Hub, device_id: str, body: Any) -> None:
 
 async def _greet_older(hub: Hub, said: Any) -> None:
     nothing = {"fw": None, "model": None, "hw_id": None, "ip": None, "reset_cause": None, "boot_count": None}
-    hello = device_messages.Hello(
-        said.device_id, "mqtt", said.received_ms, **nothing, mode=None, state=None
-    )
+    hello = device_messages.Hello(said.device_id, "mqtt", said.received_ms, **nothing, mode=None, state=None)
     await hub.submit("devices.hello", hello, urgent=True)
     hub.post("devices.heartbeat", device_messages.parse_heartbeat({"uptimeS": said.uptime_s}, *said[:2]))
 

@@ -142,7 +142,9 @@ def _entry(hash: str, holder: Holder, hours: Hours, numbers: dict[Windows, int])
         number = max((n for w, n in numbers.items() if set(w) <= set(hours.windows)), default=0)
         if not number:
             return [hash, holder.pk, ALWAYS, 1, 1, False]  # valid on one day in 1970: never
-    is_allowed = hours.when_clockless and (holder.when_unknown == Unknown.ALLOW or not (holder.from_on or holder.until_on))
+    is_allowed = hours.when_clockless and (
+        holder.when_unknown == Unknown.ALLOW or not (holder.from_on or holder.until_on)
+    )
     return [hash, holder.pk, number, _day(holder.from_on), _day(holder.until_on), is_allowed]
 
 
@@ -181,9 +183,14 @@ def _zone(device: Any) -> list[list[int]]:
 
 
 def zone_name(device: Any) -> str:
-    door = Door.objects.filter(pk=device.pk).first()
-    name = door.time_zone if door and door.owned_at == device.owned_at else ""
+    name = own_zone(device)
     return name if name in ZONES else settings.PANAL.time_zone
+
+
+def own_zone(device: Any) -> str:
+    """The zone that was chosen for this door, or ""."""
+    door = Door.objects.filter(pk=device.pk).first()
+    return door.time_zone if door and door.owned_at == device.owned_at else ""
 
 
 def _offset_min(at: datetime, zone: ZoneInfo) -> int:

@@ -234,11 +234,14 @@ def _grants_of(device: Any) -> QuerySet[Grant]:
 def holder_for(user: Any, holder_id: int, capability: str = SEE) -> Holder:
     grants = Grant.objects.select_related("device", "group", "schedule")
     found = Holder.objects.select_related("account").prefetch_related(Prefetch("grants", grants), "credentials")
-    return _own(found.filter(pk=holder_id).first(), user, capability)
+    own: Holder = _own(found.filter(pk=holder_id).first(), user, capability)
+    return own
 
 
 def credential_for(user: Any, credential_id: int, capability: str = SEE) -> Credential:
-    return _own(Credential.objects.select_related("holder").filter(pk=credential_id).first(), user, capability)
+    found = Credential.objects.select_related("holder").filter(pk=credential_id).first()
+    own: Credential = _own(found, user, capability)
+    return own
 
 
 def schedules_for(user: Any, account: int | None = None, capability: str = SEE) -> QuerySet[Schedule]:
@@ -248,7 +251,9 @@ def schedules_for(user: Any, account: int | None = None, capability: str = SEE) 
 
 
 def schedule_for(user: Any, schedule_id: int, capability: str = SEE) -> Schedule:
-    return _own(Schedule.objects.select_related("account").filter(pk=schedule_id).first(), user, capability)
+    found = Schedule.objects.select_related("account").filter(pk=schedule_id).first()
+    own: Schedule = _own(found, user, capability)
+    return own
 
 
 def _own(found: Any, user: Any, capability: str) -> Any:

@@ -1,7 +1,7 @@
 """Writes what doors say, a batch at a time: events in their order and once, alarms with them, what enrolments found."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -14,8 +14,8 @@ from panal.gateway.store import DomainEvent
 from panal.protocol.errors import Conflict, PanalError, Unauthorized
 
 from . import actions, lists, messages
-from .models import Alarm, Credential, CredentialKind, Door, Enrolment, EnrolmentState, Event, Holder, Unlock
 from .credentials import fingerprint
+from .models import Alarm, Credential, CredentialKind, Door, Enrolment, EnrolmentState, Event, Holder, Unlock
 
 AHEAD = timedelta(minutes=10)
 """A clock that is further ahead is wrong."""
@@ -196,7 +196,7 @@ def _news(fresh: list[messages.Event], accounts: Mapping[str, int | None]) -> li
 
 
 def record_finished(batch: list[Any], now: datetime) -> list[Any]:
-    """Commands of these devices have their outcome: a card that was held to a reader for enrolment is there, or none."""
+    """Commands of these devices have their outcome: a card was held to a reader for enrolment, or none was."""
     waiting = Enrolment.objects.filter(device_id__in={m.device_id for m in batch}, state=EnrolmentState.WAITING)
     related = waiting.select_related("device", "holder", "command").exclude(command__status__in=devices.OPEN)
     for enrolment in related.select_for_update(of=("self",)):
@@ -219,7 +219,9 @@ def _finish(enrolment: Enrolment) -> None:
 
 def _take_card(enrolment: Enrolment, result: Any) -> None:
     try:
-        _hash, uid = messages.parse_enrolled(result if isinstance(result, dict) else {}, devices.token_of(enrolment.device))
+        _hash, uid = messages.parse_enrolled(
+            result if isinstance(result, dict) else {}, devices.token_of(enrolment.device)
+        )
         enrolment.found = actions.add_card(
             holder=enrolment.holder, number=uid.hex(), actor=system(enrolment.asked_by), label=enrolment.label
         )

@@ -11,8 +11,9 @@ from pydantic import AfterValidator, Field
 from panal.cells.accounts.api import EDIT, HANDLE, OPERATE, account_for
 from panal.cells.devices import api as devices
 from panal.control.rest import DeviceId, Id, Input, Instant, Page, Paging, actor_of, answers, page_of
+from panal.protocol.errors import BadRequest
 
-from . import actions, messages, queries
+from . import actions, lists, messages, queries
 from .models import Alarm, Credential, Enrolment, Event, Grant, Holder, Unlock
 from .rules import MAX_WINDOWS
 
@@ -132,6 +133,8 @@ class DoorSettingsOut(Schema):
     defaults: dict[str, Any]
     is_pending: bool
     """The board has not yet answered the newest settings."""
+    time_zone: str
+    """By which clock its schedules are read; empty: the server's."""
 
 
 @router.get("/doors", response=answers(Page[DoorOut]))
@@ -177,17 +180,30 @@ def settings(request: HttpRequest, device_id: DeviceId) -> Any:
 
 @router.patch("/doors/{device_id}/settings", response=answers(DoorSettingsOut))
 def change_settings(request: HttpRequest, device_id: DeviceId, payload: Body[dict[str, Any]]) -> Any:
-    """By the names of `defaults`; null puts one back. `combination` is digits, and never answered."""
+    """By the names of `defaults`, and `time_zone`; null puts one back. `combination` is digits, and never answered."""
     device = queries.door_for(request.user, device_id, EDIT)
+    if "time_zone" in payload:
+        actions.set_time_zone(device=device, time_zone=_zone(payload.pop("time_zone")), actor=actor_of(request))
     actions.change_settings(device=device, settings=payload, actor=actor_of(request))
     return _settings(queries.door_for(request.user, device_id))
+
+
+def _zone(value: Any) -> str:
+    if value is not None and not isinstance(value, str):
+        raise BadRequest("bad_time_zone", "a name such as Europe/Madrid", "time_zone")
+    return value or ""
 
 
 def _settings(device: Any) -> dict[str, Any]:
     twin = getattr(device, "twin", None)
     wanted = dict((twin.desired if twin else {}).get("access") or {})
     kept = {name: value for name, value in wanted.items() if name in actions.DEFAULTS}
-    return {"desired": kept, "defaults": actions.DEFAULTS, "is_pending": bool(twin and twin.is_pending)}
+    return {
+        "desired": kept,
+        "defaults": actions.DEFAULTS,
+        "is_pending": bool(twin and twin.is_pending),
+        "time_zone": lists.own_zone(device),
+    }
 
 
 # alarms
@@ -337,9 +353,7 @@ def change_person(request: HttpRequest, person_id: Id, payload: PersonIn) -> Any
 def _save(request: HttpRequest, account_id: int, holder: Holder | None, payload: PersonIn) -> Any:
     values = payload.dict(exclude={"grants", "account"})
     grants = [_grant(request, grant) for grant in payload.grants]
-    saved = actions.save_holder(
-        account_id=account_id, holder=holder, grants=grants, actor=actor_of(request), **values
-    )
+    saved = actions.save_holder(account_id=account_id, holder=holder, grants=grants, actor=actor_of(request), **values)
     return queries.holder_for(request.user, saved.pk)
 
 
@@ -475,9 +489,7 @@ def add_schedule(request: HttpRequest, payload: NewScheduleIn) -> Any:
 @router.put("/access/schedules/{schedule_id}", response=answers(ScheduleOut))
 def change_schedule(request: HttpRequest, schedule_id: Id, payload: ScheduleIn) -> Any:
     found = queries.schedule_for(request.user, schedule_id, EDIT)
-    return actions.save_schedule(
-        account_id=found.account_id, schedule=found, actor=actor_of(request), **payload.dict()
-    )
+    return actions.save_schedule(account_id=found.account_id, schedule=found, actor=actor_of(request), **payload.dict())
 
 
 @router.delete("/access/schedules/{schedule_id}", response=answers(None, 204))

@@ -210,7 +210,8 @@ class _Echo:
 
 
 COLUMNS = (
-    "seq", "time", "time_estimated", "kind", "door", "lock", "method", "granted", "who", "reason", "note", "missed_before",
+    "seq", "time", "time_estimated", "kind", "door", "lock", "method", "granted", "who", "reason", "note",
+    "missed_before",
 )  # fmt: skip
 
 
@@ -242,9 +243,10 @@ def _cell(value: Any) -> Any:
 def settings(request: HttpRequest, device_id: str) -> HttpResponse:
     device = queries.door_for(request.user, device_id, EDIT)
     wanted = devices.desired(device.pk).state.get("access") or {}
-    form = SettingsForm(request.POST or None, initial=_initial(wanted))
+    form = SettingsForm(request.POST or None, initial=_initial(wanted) | {"time_zone": lists.own_zone(device)})
     if form.is_valid():
         with refusals_on(form):
+            actions.set_time_zone(device=device, time_zone=form.cleaned_data["time_zone"], actor=_actor(request))
             actions.change_settings(device=device, settings=form.patch(wanted), actor=_actor(request))
             return page.done(request, _("Saved: the door takes it as soon as it is connected."), request.path)
     return page.answer(
@@ -370,9 +372,7 @@ def _grant_forms(request: HttpRequest, account_id: int, found: Holder | None) ->
     if request.method == "POST":
         count = min(int(text) if (text := request.POST.get("grants", "")).isdecimal() and len(text) < 4 else 0, 50)
         return [GrantForm(request.POST, prefix=f"g{n}", places=places, schedules=schedules) for n in range(count)]
-    return [
-        GrantForm(initial=line, prefix=f"g{n}", places=places, schedules=schedules) for n, line in enumerate(lines)
-    ]
+    return [GrantForm(initial=line, prefix=f"g{n}", places=places, schedules=schedules) for n, line in enumerate(lines)]
 
 
 def _places(request: HttpRequest, account_id: int) -> list[Any]:
@@ -444,7 +444,9 @@ def delete_credential(request: HttpRequest, credential_id: int) -> HttpResponse:
     found = queries.credential_for(request.user, credential_id, EDIT)
     actions.delete_credential(credential=found, actor=_actor(request))
     return page.done(
-        request, _("Removed. It opens nothing once the doors have their new list."), reverse("holder", args=[found.holder_id])
+        request,
+        _("Removed. It opens nothing once the doors have their new list."),
+        reverse("holder", args=[found.holder_id]),
     )
 
 

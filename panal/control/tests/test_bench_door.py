@@ -96,7 +96,9 @@ def test_what_people_do_reaches_the_board(client, alice, hub, form, message):
     assert hub.told == [message]
 
 
-@pytest.mark.parametrize("form", [{"do": "card", "uid": "00"}, {"do": "card"}, {"do": "knob", "digit": "x"}, {"do": "bolt"}])
+@pytest.mark.parametrize(
+    "form", [{"do": "card", "uid": "00"}, {"do": "card"}, {"do": "knob", "digit": "x"}, {"do": "bolt"}]
+)
 def test_what_nobody_can_do_is_refused(client, alice, hub, form):
     client.force_login(alice)
     do(client, **form)

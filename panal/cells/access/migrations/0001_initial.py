@@ -6,241 +6,476 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('devices', '0002_batches_and_claims'),
+        ("accounts", "0001_initial"),
+        ("devices", "0002_batches_and_claims"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Door',
+            name="Door",
             fields=[
-                ('device', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='door', serialize=False, to='devices.device')),
-                ('owned_at', models.DateTimeField(null=True)),
-                ('door', models.CharField(blank=True, max_length=8)),
-                ('lock', models.CharField(blank=True, max_length=8)),
-                ('changed_at', models.DateTimeField(null=True)),
-                ('last_seq', models.BigIntegerField(null=True)),
-                ('list_version', models.PositiveIntegerField(default=0)),
-                ('time_zone', models.CharField(blank=True, max_length=64)),
+                (
+                    "device",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="door",
+                        serialize=False,
+                        to="devices.device",
+                    ),
+                ),
+                ("owned_at", models.DateTimeField(null=True)),
+                ("door", models.CharField(blank=True, max_length=8)),
+                ("lock", models.CharField(blank=True, max_length=8)),
+                ("changed_at", models.DateTimeField(null=True)),
+                ("last_seq", models.BigIntegerField(null=True)),
+                ("list_version", models.PositiveIntegerField(default=0)),
+                ("time_zone", models.CharField(blank=True, max_length=64)),
             ],
         ),
         migrations.CreateModel(
-            name='Opener',
+            name="Opener",
             fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Credential',
+            name="Credential",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('card', 'Card'), ('code', 'Code')], max_length=8)),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('secret_encrypted', models.BinaryField()),
-                ('label', models.CharField(blank=True, max_length=40)),
-                ('created_at', models.DateTimeField()),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(choices=[("card", "Card"), ("code", "Code")], max_length=8)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("secret_encrypted", models.BinaryField()),
+                ("label", models.CharField(blank=True, max_length=40)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at', 'id'],
+                "ordering": ["created_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Holder',
+            name="Holder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('is_blocked', models.BooleanField(default=False)),
-                ('from_on', models.DateField(blank=True, null=True)),
-                ('until_on', models.DateField(blank=True, null=True)),
-                ('when_unknown', models.CharField(choices=[('deny', 'Nobody comes in'), ('allow', 'They come in as if it were the right time')], default='deny', max_length=8)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='access_holders', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("is_blocked", models.BooleanField(default=False)),
+                ("from_on", models.DateField(blank=True, null=True)),
+                ("until_on", models.DateField(blank=True, null=True)),
+                (
+                    "when_unknown",
+                    models.CharField(
+                        choices=[("deny", "Nobody comes in"), ("allow", "They come in as if it were the right time")],
+                        default="deny",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="access_holders",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'id'],
+                "ordering": ["name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(max_length=64, unique=True)),
-                ('seq', models.BigIntegerField(null=True)),
-                ('missed', models.PositiveIntegerField(default=0)),
-                ('kind', models.CharField(max_length=24)),
-                ('at', models.DateTimeField()),
-                ('is_estimated', models.BooleanField()),
-                ('received_at', models.DateTimeField()),
-                ('door', models.CharField(blank=True, max_length=8)),
-                ('method', models.CharField(blank=True, choices=[('rfid', 'Card'), ('password', 'Code'), ('remote', 'From afar'), ('exit', 'Exit button'), ('door', 'Door')], max_length=16)),
-                ('granted', models.BooleanField(null=True)),
-                ('reason', models.CharField(blank=True, max_length=64)),
-                ('who', models.CharField(blank=True, max_length=200)),
-                ('card', models.CharField(blank=True, max_length=32)),
-                ('note', models.CharField(blank=True, max_length=120)),
-                ('lock', models.CharField(blank=True, max_length=8)),
-                ('factors', models.CharField(blank=True, max_length=40)),
-                ('account', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.account')),
-                ('device', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='devices.device')),
-                ('holder', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='access.holder')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uid", models.CharField(max_length=64, unique=True)),
+                ("seq", models.BigIntegerField(null=True)),
+                ("missed", models.PositiveIntegerField(default=0)),
+                ("kind", models.CharField(max_length=24)),
+                ("at", models.DateTimeField()),
+                ("is_estimated", models.BooleanField()),
+                ("received_at", models.DateTimeField()),
+                ("door", models.CharField(blank=True, max_length=8)),
+                (
+                    "method",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("rfid", "Card"),
+                            ("password", "Code"),
+                            ("remote", "From afar"),
+                            ("exit", "Exit button"),
+                            ("door", "Door"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("granted", models.BooleanField(null=True)),
+                ("reason", models.CharField(blank=True, max_length=64)),
+                ("who", models.CharField(blank=True, max_length=200)),
+                ("card", models.CharField(blank=True, max_length=32)),
+                ("note", models.CharField(blank=True, max_length=120)),
+                ("lock", models.CharField(blank=True, max_length=8)),
+                ("factors", models.CharField(blank=True, max_length=40)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "device",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="devices.device",
+                    ),
+                ),
+                (
+                    "holder",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="access.holder"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Enrolment',
+            name="Enrolment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('label', models.CharField(blank=True, max_length=40)),
-                ('asked_by', models.CharField(max_length=200)),
-                ('asked_at', models.DateTimeField()),
-                ('state', models.CharField(choices=[('waiting', 'Waiting for a card'), ('added', 'Card added'), ('known', 'Known already'), ('failed', 'No card came')], default='waiting', max_length=8)),
-                ('reason', models.CharField(blank=True, max_length=64)),
-                ('command', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='devices.command')),
-                ('device', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='devices.device')),
-                ('found', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='access.credential')),
-                ('holder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='access.holder')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("label", models.CharField(blank=True, max_length=40)),
+                ("asked_by", models.CharField(max_length=200)),
+                ("asked_at", models.DateTimeField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting for a card"),
+                            ("added", "Card added"),
+                            ("known", "Known already"),
+                            ("failed", "No card came"),
+                        ],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=64)),
+                (
+                    "command",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="devices.command"
+                    ),
+                ),
+                (
+                    "device",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="devices.device",
+                    ),
+                ),
+                (
+                    "found",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="access.credential",
+                    ),
+                ),
+                (
+                    "holder",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="access.holder"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-asked_at', '-id'],
+                "ordering": ["-asked_at", "-id"],
             },
         ),
         migrations.AddField(
-            model_name='credential',
-            name='holder',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='credentials', to='access.holder'),
+            model_name="credential",
+            name="holder",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="credentials", to="access.holder"
+            ),
         ),
         migrations.CreateModel(
-            name='Schedule',
+            name="Schedule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('windows', models.JSONField(default=list)),
-                ('when_unknown', models.CharField(choices=[('deny', 'Nobody comes in'), ('allow', 'They come in as if it were the right time')], default='deny', max_length=8)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='access_schedules', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("windows", models.JSONField(default=list)),
+                (
+                    "when_unknown",
+                    models.CharField(
+                        choices=[("deny", "Nobody comes in"), ("allow", "They come in as if it were the right time")],
+                        default="deny",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="access_schedules",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'id'],
+                "ordering": ["name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('device', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='devices.device')),
-                ('group', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='devices.group')),
-                ('holder', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='grants', to='access.holder')),
-                ('schedule', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='access.schedule')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "device",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="devices.device"
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="devices.group"
+                    ),
+                ),
+                (
+                    "holder",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="grants", to="access.holder"
+                    ),
+                ),
+                (
+                    "schedule",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="grants",
+                        to="access.schedule",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Unlock',
+            name="Unlock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('asked_by', models.CharField(max_length=200)),
-                ('asked_at', models.DateTimeField()),
-                ('reason', models.CharField(max_length=200)),
-                ('account', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.account')),
-                ('command', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='devices.command')),
-                ('device', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='devices.device')),
-                ('user', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("asked_by", models.CharField(max_length=200)),
+                ("asked_at", models.DateTimeField()),
+                ("reason", models.CharField(max_length=200)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "command",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="devices.command"
+                    ),
+                ),
+                (
+                    "device",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="devices.device",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-asked_at', '-id'],
+                "ordering": ["-asked_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Alarm',
+            name="Alarm",
             fields=[
-                ('event', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='alarm', serialize=False, to='access.event')),
-                ('kind', models.CharField(max_length=16)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('acknowledged', 'Acknowledged')], default='open', max_length=16)),
-                ('raised_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('acknowledged_at', models.DateTimeField(null=True)),
-                ('acknowledged_by', models.CharField(blank=True, max_length=200)),
-                ('account', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.account')),
-                ('device', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='alarms', to='devices.device')),
+                (
+                    "event",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="alarm",
+                        serialize=False,
+                        to="access.event",
+                    ),
+                ),
+                ("kind", models.CharField(max_length=16)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("acknowledged", "Acknowledged")], default="open", max_length=16
+                    ),
+                ),
+                ("raised_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("acknowledged_at", models.DateTimeField(null=True)),
+                ("acknowledged_by", models.CharField(blank=True, max_length=200)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "device",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="alarms",
+                        to="devices.device",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-raised_at', '-event_id'],
+                "ordering": ["-raised_at", "-event_id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='holder',
-            constraint=models.UniqueConstraint(fields=('account', 'name'), name='access_holder_name_once'),
+            model_name="holder",
+            constraint=models.UniqueConstraint(fields=("account", "name"), name="access_holder_name_once"),
         ),
         migrations.AddConstraint(
-            model_name='holder',
-            constraint=models.CheckConstraint(condition=models.Q(('when_unknown__in', ['deny', 'allow'])), name='access_holder_unknown'),
+            model_name="holder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("when_unknown__in", ["deny", "allow"])), name="access_holder_unknown"
+            ),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['device', '-at'], name='access_event_by_device'),
+            model_name="event",
+            index=models.Index(fields=["device", "-at"], name="access_event_by_device"),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['account', '-at'], name='access_event_by_account'),
+            model_name="event",
+            index=models.Index(fields=["account", "-at"], name="access_event_by_account"),
         ),
         migrations.AddIndex(
-            model_name='enrolment',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['device'], name='access_enrolling'),
+            model_name="enrolment",
+            index=models.Index(condition=models.Q(("state", "waiting")), fields=["device"], name="access_enrolling"),
         ),
         migrations.AddConstraint(
-            model_name='enrolment',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'added', 'known', 'failed'])), name='access_enrolment_state'),
+            model_name="enrolment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["waiting", "added", "known", "failed"])),
+                name="access_enrolment_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='credential',
-            constraint=models.UniqueConstraint(fields=('account', 'fingerprint'), name='access_credential_once'),
+            model_name="credential",
+            constraint=models.UniqueConstraint(fields=("account", "fingerprint"), name="access_credential_once"),
         ),
         migrations.AddConstraint(
-            model_name='credential',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['card', 'code'])), name='access_credential_kind'),
+            model_name="credential",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["card", "code"])), name="access_credential_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.UniqueConstraint(fields=('account', 'name'), name='access_schedule_name_once'),
+            model_name="schedule",
+            constraint=models.UniqueConstraint(fields=("account", "name"), name="access_schedule_name_once"),
         ),
         migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.CheckConstraint(condition=models.Q(('when_unknown__in', ['deny', 'allow'])), name='access_when_unknown'),
+            model_name="schedule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("when_unknown__in", ["deny", "allow"])), name="access_when_unknown"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('device', None), ('group', None), _connector='OR'), name='access_one_place'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("device", None), ("group", None), _connector="OR"), name="access_one_place"
+            ),
         ),
         migrations.AddIndex(
-            model_name='unlock',
-            index=models.Index(fields=['device', '-asked_at'], name='access_unlock_by_device'),
+            model_name="unlock",
+            index=models.Index(fields=["device", "-asked_at"], name="access_unlock_by_device"),
         ),
         migrations.AddIndex(
-            model_name='unlock',
-            index=models.Index(fields=['user', '-asked_at'], name='access_unlock_by_user'),
+            model_name="unlock",
+            index=models.Index(fields=["user", "-asked_at"], name="access_unlock_by_user"),
         ),
         migrations.AddIndex(
-            model_name='alarm',
-            index=models.Index(fields=['account', '-raised_at'], name='access_alarm_by_account'),
+            model_name="alarm",
+            index=models.Index(fields=["account", "-raised_at"], name="access_alarm_by_account"),
         ),
         migrations.AddIndex(
-            model_name='alarm',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['device', '-raised_at'], name='access_alarm_open'),
+            model_name="alarm",
+            index=models.Index(
+                condition=models.Q(("state", "open")), fields=["device", "-raised_at"], name="access_alarm_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alarm',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'acknowledged'])), name='access_alarm_state'),
+            model_name="alarm",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "acknowledged"])), name="access_alarm_state"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alarm',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('acknowledged_at', None), ('state', 'open')), models.Q(('acknowledged_at__isnull', False), ('state', 'acknowledged')), _connector='OR'), name='access_alarm_acknowledged'),
+            model_name="alarm",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("acknowledged_at", None), ("state", "open")),
+                    models.Q(("acknowledged_at__isnull", False), ("state", "acknowledged")),
+                    _connector="OR",
+                ),
+                name="access_alarm_acknowledged",
+            ),
         ),
     ]

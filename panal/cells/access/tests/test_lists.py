@@ -130,7 +130,9 @@ def test_who_is_blocked_or_of_another_account_is_in_no_list(door, other_door, ho
 def test_days_and_hours_are_told_with_what_counts_without_a_clock(door, holder, card, schedule, actor):
     def entry(**more):
         grants = more.pop("grants", [{"schedule": schedule}])
-        actions.save_holder(account_id=holder.account_id, name="Rosa", holder=holder, actor=actor, grants=grants, **more)
+        actions.save_holder(
+            account_id=holder.account_id, name="Rosa", holder=holder, actor=actor, grants=grants, **more
+        )
         return listed(door).entries[0][2:]
 
     assert entry() == [1, 0, 0, False]
@@ -155,7 +157,8 @@ def test_several_grants_at_a_door_are_their_hours_together(door, holder, card, s
 def test_more_hours_than_a_board_holds_are_fewer_hours_and_never_more(door, account, actor):
     """200 people whose two schedules make 200 different unions: the board holds 64 of them."""
     singles = [
-        actions.save_schedule(account_id=account.pk, name=f"S{n}", windows=[[1, n, n + 1]], actor=actor) for n in range(30)
+        actions.save_schedule(account_id=account.pk, name=f"S{n}", windows=[[1, n, n + 1]], actor=actor)
+        for n in range(30)
     ]
     people = []
     for n in range(100):
@@ -229,7 +232,9 @@ def test_every_change_of_a_person_is_a_new_list_for_their_doors_and_no_others(do
 
 
 def test_a_lost_card_and_a_changed_schedule_are_told_at_once(door, holder, card, schedule, actor):
-    actions.save_holder(account_id=holder.account_id, name="Rosa", holder=holder, actor=actor, grants=[{"schedule": schedule}])
+    actions.save_holder(
+        account_id=holder.account_id, name="Rosa", holder=holder, actor=actor, grants=[{"schedule": schedule}]
+    )
     before = version(door)
     actions.save_schedule(
         account_id=holder.account_id, name="Mañanas", windows=[[1, 0, 60]], schedule=schedule, actor=actor
@@ -257,7 +262,8 @@ def test_a_wearable_gets_no_list(device):
 
 
 @pytest.mark.parametrize(
-    ("name", "winter", "summer"), [("Europe/Madrid", 60, 120), ("America/Bogota", -300, -300), ("Asia/Kolkata", 330, 330)]
+    ("name", "winter", "summer"),
+    [("Europe/Madrid", 60, 120), ("America/Bogota", -300, -300), ("Asia/Kolkata", 330, 330)],
 )
 def test_the_offset_holds_on_every_day_of_the_years_to_come(door, name, winter, summer):
     from zoneinfo import ZoneInfo
@@ -317,7 +323,8 @@ def test_a_card_that_somebody_has_is_known_and_stays_theirs(door, account, enrol
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "reason"), [("failed", "no_card", "no_card"), ("expired", "expired", "expired"), ("cancelled", "", "cancelled")]
+    ("status", "code", "reason"),
+    [("failed", "no_card", "no_card"), ("expired", "expired", "expired"), ("cancelled", "", "cancelled")],
 )
 def test_no_card_is_said_with_its_reason(enrolment, status, code, reason):
     finish(enrolment, status, error_code=code)
@@ -353,3 +360,14 @@ def test_a_list_version_never_falls(door, holder, card):
     lists.renew([door.pk])
     assert version(door) == before + 1
     assert messages.parse_want({"want": before, "after": 0}, door.pk, 0).version == before
+
+
+def test_a_door_s_time_zone_is_a_new_list_and_ends_with_its_owner(door, other_account, actor):
+    from panal.cells.devices.claims import move_device
+
+    actions.set_time_zone(device=door, time_zone="Asia/Kolkata", actor=actor)
+    assert (version(door), lists.zone_name(door)) == (1, "Asia/Kolkata")
+    actions.set_time_zone(device=door, time_zone="Asia/Kolkata", actor=actor)
+    assert version(door) == 1
+    moved = move_device(device=door, account_id=other_account.pk, actor=actor)
+    assert lists.zone_name(moved) == "UTC"

@@ -192,7 +192,18 @@ def test_settings_answer_what_is_wanted_and_never_a_combination(client, alice, d
     answer = client.patch(f"{BASE}/doors/{door.pk}/settings", body, "application/json").json()
     assert (answer["desired"], answer["is_pending"]) == ({"mode": "AND"}, True)
     assert answer["defaults"]["held_ms"] == 60000
-    for wrong in ({"mode": "XOR"}, {"nothing": 1}, {"combination": 5}, {"combination": "12345"}, {"list_version": 9}):
+    for zone in ("Europe/Madrid", None):
+        answer = client.patch(f"{BASE}/doors/{door.pk}/settings", {"time_zone": zone}, "application/json").json()
+        assert answer["time_zone"] == (zone or "")
+    for wrong in (
+        {"mode": "XOR"},
+        {"time_zone": "Moon/Crater"},
+        {"time_zone": 5},
+        {"nothing": 1},
+        {"combination": 5},
+        {"combination": "12345"},
+        {"list_version": 9},
+    ):
         refused = client.patch(f"{BASE}/doors/{door.pk}/settings", wrong, "application/json")
         assert refused.status_code == 400, wrong
         assert "555" not in refused.content.decode()
@@ -200,7 +211,10 @@ def test_settings_answer_what_is_wanted_and_never_a_combination(client, alice, d
 
 def test_a_person_s_grants_come_back_as_they_were_given(client, alice, door, schedule, account, group):
     client.force_login(alice)
-    grants = [{"door": door.pk, "group": None, "schedule": schedule.pk}, {"door": None, "group": group.pk, "schedule": None}]
+    grants = [
+        {"door": door.pk, "group": None, "schedule": schedule.pk},
+        {"door": None, "group": group.pk, "schedule": None},
+    ]
     body = {"account": account.pk, "name": "Tomás", "grants": grants, "until_on": "2027-01-31"}
     made = client.post(f"{BASE}/access/people", body, "application/json").json()
     assert (made["grants"], made["until_on"]) == (grants, "2027-01-31")

@@ -120,7 +120,9 @@ def settings_of(**changes):
     """The form as the page shows it, with changes."""
     from panal.cells.access import machine
 
-    values = {name: setting[0] / 1000 if name.endswith("_ms") else setting[0] for name, setting in machine.SETTINGS.items()}
+    values = {
+        name: setting[0] / 1000 if name.endswith("_ms") else setting[0] for name, setting in machine.SETTINGS.items()
+    }
     return {name: value for name, value in {**values, **changes}.items() if value is not False}
 
 
@@ -216,7 +218,13 @@ def test_the_day_s_events_say_who_how_and_why_not(client, alice, door, holder):
     )
     client.force_login(alice)
     text = text_of(client.get(f"/doors/{door.pk}/", headers=ENGLISH))
-    for words in ("Came in · Rosa", "Outside their hours", "Nobody here has this card", "card ababab", "time estimated"):
+    for words in (
+        "Came in · Rosa",
+        "Outside their hours",
+        "Nobody here has this card",
+        "card ababab",
+        "time estimated",
+    ):
         assert words in text, words
     assert "2 lines before this one never came." in text
 
@@ -364,7 +372,9 @@ def test_the_audit_log_knows_that_a_combination_changed_and_not_which(client, al
 # cost
 
 
-@pytest.mark.parametrize("path", ["/doors/", "/doors/{door}/", "/doors/people/", "/doors/alarms/", "/", "/devices/{door}/"])
+@pytest.mark.parametrize(
+    "path", ["/doors/", "/doors/{door}/", "/doors/people/", "/doors/alarms/", "/", "/devices/{door}/"]
+)
 def test_a_page_asks_the_same_for_one_and_for_a_thousand(client, alice, things, account, actor, path):
     from .conftest import mint
 
@@ -373,7 +383,16 @@ def test_a_page_asks_the_same_for_one_and_for_a_thousand(client, alice, things, 
     few = queries_of(client, path.format(**things))
     now = timezone.now()
     lines = [
-        Event(uid=f"u{n}", device=device, account=account, kind="door.alarm", reason="held", at=now, received_at=now, is_estimated=False)
+        Event(
+            uid=f"u{n}",
+            device=device,
+            account=account,
+            kind="door.alarm",
+            reason="held",
+            at=now,
+            received_at=now,
+            is_estimated=False,
+        )
         for n in range(1000)
     ]
     Event.objects.bulk_create(lines)
