@@ -136,6 +136,22 @@ class JournalTest(unittest.TestCase):
         other = journal.Journal(Storage(self.root), self.root, self.log, dict(CONFIG, token="5b" * 32))
         self.assertIsNone(other.oldest())
 
+    def test_seven_days_offline_with_2000_events_all_arrive_in_order_once(self):
+        for number in range(1, 2001):
+            line = event(number)
+            line["at_ms"] += number * 302400  # 7 days in all
+            self.journal.add(line)
+            if number % 400 == 0:  # its power is cut now and then
+                self.journal = self.restarted()
+        self.assertEqual(len(self.journal), 2000)
+        for number in range(1, 2001):
+            found = self.journal.oldest()
+            self.assertEqual((found["uid"], found["data"]["seq"]), ("u%d" % number, number))
+            self.journal.forget(found["uid"])
+        self.assertIsNone(self.journal.oldest())
+        self.journal = self.restarted()
+        self.assertIsNone(self.journal.oldest())
+
     def test_whoever_asked_hears_how_many_wait(self):
         heard = []
         self.journal.changed = heard.append

@@ -13,7 +13,7 @@ from collections import namedtuple
 from panal.cells.access import rules
 
 FILE = "access"
-DRAFT = "access.new"
+DRAFT = FILE + ".new"
 ZONE = ">Ih"
 SCHEDULE = ">BB" + "BHH" * rules.MAX_WINDOWS
 ENTRY = ">16sIHHBB"
