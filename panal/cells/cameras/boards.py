@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from picows import WSUpgradeRequest
 
+from panal.cells.devices import messages as devices
 from panal.gateway.identity import holds
 from panal.gateway.limits import caller_behind, is_near, is_private, is_trusted
 from panal.gateway.store import Identity
@@ -124,7 +125,7 @@ class Arrival(Socket):
         camera.settings = await self.cameras.settings_of(identity.device_id)
         if self.is_closed:
             return
-        line = Line(self, camera, self.cameras)
+        line = Line(self, camera, self.cameras, has_proof=bool(register.token))
         self._line = line
         self.say(messages.build_registered(instants.text(self.cameras.hub.now_ms())))
         line.begin()
@@ -210,8 +211,9 @@ class Arrivals:
 class Line:
     """A registered camera's connection."""
 
-    def __init__(self, socket: Arrival, camera: Camera, cameras: "Cameras") -> None:
-        self.socket, self.camera, self.cameras = socket, camera, cameras
+    def __init__(self, socket: Arrival, camera: Camera, cameras: "Cameras", has_proof: bool = False) -> None:
+        """`has_proof`: it has shown its token, so it gets the ordinary commands of a device here too."""
+        self.socket, self.camera, self.cameras, self.has_proof = socket, camera, cameras, has_proof
         self.hub = cameras.hub
         self.connected_ms = self.hub.now_ms()
         self.ip = socket.address
@@ -228,6 +230,7 @@ class Line:
         self.camera.info, self.camera.health = {}, {}
         self.hub.post("cameras.seen", Seen(self.camera.device_id, self.connected_ms, True, self.ip), urgent=True)
         self.cameras.came(self.camera)
+        self.send_orders()
 
     def gone(self) -> None:
         gone = Gone(self.camera.device_id, self.hub.now_ms(), self.connected_ms)
@@ -274,6 +277,9 @@ class Line:
                 self._receive_health(messages.parse_facts(message), now_ms)
             elif kind == "response":
                 self._receive_response(messages.parse_response(message), now_ms)
+            elif kind == "answer" and self.has_proof:
+                answer = devices.parse_answer(message, self.camera.device_id, now_ms)
+                self.hub.post("devices.answer", answer, urgent=True)
             elif kind != "register":
                 self.assembly.receive_nonsense("unknown_type")
         except PanalError:
@@ -326,6 +332,22 @@ class Line:
         """At once. An older camera idles by a low frame rate: what is asked for is then told when it wakes."""
         if not (cmd == "fps" and self.is_idle and not self._knows_idle):
             self.socket.say(messages.build_command(cmd, val, self.hub.now_ms()))
+
+    def send_orders(self) -> None:
+        """The ordinary commands that are open: the board may hear them over MQTT too, and does each once."""
+        if self.has_proof:
+            self.cameras.spawn(self._send_orders())
+
+    async def _send_orders(self) -> None:
+        try:
+            found = await self.hub.in_thread(self.hub.store.open_commands, self.camera.device_id, self.hub.now_ms())
+        except PanalError as error:  # it hears them with the next one, or over MQTT
+            logger.warning("%s: %s", self.camera.device_id, error.message)
+            return
+        for command in found:
+            self.socket.say({"type": "command", **devices.build_command(command)})
+            sent = devices.Sent(self.camera.device_id, command.id, self.hub.now_ms())
+            self.hub.post("devices.sent", sent, urgent=True)
 
     def set_idle(self, is_idle: bool) -> None:
         if is_idle == self.is_idle or (is_idle and self._may_still_tell):

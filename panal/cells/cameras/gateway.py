@@ -222,6 +222,10 @@ class Cameras:
         """Committed in this replica or in another one."""
         if event.name == "camera.command":
             self._command(event.device_id, str(event.data["cmd"]), str(event.data["val"]))
+        elif event.name == "command.queued":
+            camera = self._cameras.get(event.device_id)
+            if camera is not None and isinstance(camera.board, Line):
+                camera.board.send_orders()
         elif event.name in ("camera.changed", "device.released", "device.claimed"):
             self._check(lambda look: look.camera.device_id == event.device_id)
             if event.device_id in self._cameras:
