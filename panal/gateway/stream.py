@@ -243,21 +243,12 @@ class Socket(WSListener):
         if self.transport.underlying_transport.get_write_buffer_size() > MAX_UNREAD:
             self.cut()
         else:
-            self._write(0x81, text)
+            self.transport.send(WSMsgType.TEXT, text)
 
     def send_binary(self, data: bytes) -> None:
+        """The transport keeps a reference and no copy of what it cannot send at once: one frame serves all viewers."""
         if not self.is_closed and self.transport is not None:
-            self._write(0x82, data)
-
-    def _write(self, first: int, payload: bytes) -> None:
-        """Header and payload are immutable, so the payload of many viewers is one and the same.
-
-        picows keeps the header of a large message in a buffer that its next message overwrites, while the transport
-        may still hold it (docs/decisions/0013-streams.md).
-        """
-        assert self.transport is not None
-        if not self.transport.is_close_frame_sent:
-            self.transport.underlying_transport.writelines((_header(first, len(payload)), payload))
+            self.transport.send(WSMsgType.BINARY, data)
 
     def close(self, code: int, reason: str) -> None:
         """Say why, and close. What still comes is thrown away until the peer closes too: a connection that is closed
@@ -275,15 +266,6 @@ class Socket(WSListener):
 
 
 CLOSE_S = 2.0
-
-
-def _header(first: int, size: int) -> bytes:
-    """RFC 6455, section 5.2; a server does not mask."""
-    if size < 126:
-        return bytes((first, size))
-    if size < 65536:
-        return bytes((first, 126)) + size.to_bytes(2, "big")
-    return bytes((first, 127)) + size.to_bytes(8, "big")
 
 
 def path_of(request: WSUpgradeRequest) -> str:
