@@ -54,8 +54,8 @@ class Access:
         self._lock = None  # relay or servo, from when on the door is known
         self._told = None
         self._looked_ms = None
-        self._latency = [0] * (len(LATENCY_MS) + 1)
-        self._worst_ms = self._reported_worst_ms = 0
+        self.latency = [0] * (len(LATENCY_MS) + 1)
+        self.worst_ms = self._reported_worst_ms = 0
         self._report_ms = 0
         self.door = machine.Door(self._settings, int(board.storage.read(PAUSES) or "0"), self._now())
         self._knob = machine.Knob(self._settings)
@@ -163,16 +163,16 @@ class Access:
             at = 0
             while at < len(LATENCY_MS) and late_ms > LATENCY_MS[at]:
                 at += 1
-            self._latency[at] += 1
-            self._worst_ms = max(self._worst_ms, late_ms)
+            self.latency[at] += 1
+            self.worst_ms = max(self.worst_ms, late_ms)
         self._looked_ms = now_ms
         if now_ms - self._report_ms >= REPORT_MS:
             self._report_ms = now_ms
             self._board.log.info(
-                "loop: %s looks within %s ms and more, worst %d" % (self._latency, LATENCY_MS, self._worst_ms)
+                "loop: %s looks within %s ms and more, worst %d" % (self.latency, LATENCY_MS, self.worst_ms)
             )
-            self._reported_worst_ms, self._worst_ms = self._worst_ms, 0
-            self._latency = [0] * len(self._latency)
+            self._reported_worst_ms, self.worst_ms = self.worst_ms, 0
+            self.latency = [0] * len(self.latency)
 
     # what else is looked at
 
