@@ -116,9 +116,9 @@ def test_error_codes_on_the_wire_are_exactly_those_of_the_reference() -> None:
         ROOT / "panal/control/store.py",
     ]
     raised = {(STATUS[kind], code) for path in sources for kind, code in ERROR.findall(path.read_text())}
-    page = (ROOT / "docs/wire/devices-http.md").read_text()
-    documented = set(re.findall(r"^\| (\d{3}) \| `([a-z_]+)` \|", page, re.MULTILINE))
-    assert raised <= documented, f"not in docs/wire/devices-http.md: {sorted(raised - documented)}"
+    pages = "".join(path.read_text() for path in ROOT.glob("docs/wire/*.md"))
+    documented = set(re.findall(r"^\| (\d{3}) \| `([a-z_]+)` \|", pages, re.MULTILINE))
+    assert raised <= documented, f"not in docs/wire: {sorted(raised - documented)}"
 
 
 def test_both_front_pages_have_the_same_parts() -> None:
