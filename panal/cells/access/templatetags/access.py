@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 from django import template
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from .. import words
 
@@ -25,7 +24,7 @@ OPEN = Look("open", _("Open"), "late")
 FORCED = Look("forced", _("Opened by force"), "alarm")
 JAMMED = Look("jammed", _("Lock jammed"), "alarm")
 CLOSED = Look("closed", _("Closed"), "info")
-UNKNOWN = Look("unknown", pgettext_lazy("state of a door", "Not known yet"), "offline")
+UNKNOWN = Look("unknown", _("Not known yet"), "offline")
 LOOKS = {
     ("locked", "close"): LOCKED,
     ("locked", ""): LOCKED,
