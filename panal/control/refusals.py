@@ -67,6 +67,17 @@ SENTENCES = {
     "schedule_in_use": gettext_lazy("Take it from the people that have it first."),
     "own_command": gettext_lazy("This command has a page of its own."),
     "too_large": gettext_lazy("This is too large."),
+    "private": gettext_lazy("This camera is private at the moment."),
+    "camera_away": gettext_lazy("This camera is not connected."),
+    "protected": gettext_lazy("Something of it is protected: take the protection off first."),
+    "too_many": gettext_lazy("These are too many at once."),
+    "too_many_films": gettext_lazy("Films of this camera are being made already: wait for them."),
+    "running": gettext_lazy("It is being made: wait until it has ended."),
+    "bad_span": gettext_lazy("Nothing was kept in this time, or it is too long for one film."),
+    "bad_until": gettext_lazy("It must end after it begins."),
+    "bad_value": gettext_lazy("The camera does not take this value."),
+    "bad_motion_zones": gettext_lazy("These are no zones: at most 8, of 3 to 16 corners each, inside the picture."),
+    "bad_watchers": gettext_lazy("Only people of this account can be chosen."),
 }
 
 Respond = Callable[[HttpRequest], HttpResponseBase]

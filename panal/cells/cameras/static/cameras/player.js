@@ -10,13 +10,13 @@ const MJPEG_FOR_MS = 30000;
 const FINAL = ["refused", "private"];
 
 export class Player {
-  // root: an element with data-live, data-mjpeg and data-snapshot, and a <canvas> inside. fps: no more pictures than that
+  // root: an element with data-socket, data-mjpeg and data-snapshot, and a <canvas> inside. fps: no more pictures than that
   constructor(root, { fps = 0 } = {}) {
     this.root = root;
     this.canvas = root.querySelector("canvas");
     this.drawing = this.canvas.getContext("2d", { alpha: false });
     this.leastMs = fps ? 1000 / fps : 0;
-    this.address = new URL(root.dataset.live, location.href);
+    this.address = new URL(root.dataset.socket, location.href);
     this.address.protocol = this.address.protocol.replace("http", "ws");
     if (fps) this.address.searchParams.set("fps", fps);
     this.isWanted = this.isPaused = false;
