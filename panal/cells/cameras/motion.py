@@ -1,8 +1,8 @@
 """Motion: a small grey picture of a frame against what the camera usually sees, in a thread beside the stream.
 
 A frame is decoded at an eighth to a half of its size (libjpeg scales while it decodes), a few hundred pixels wide.
-What differs from the picture of the last seconds in one of the zones, for two looks in a row, moves. A light that is
-switched on changes everything at once: that is a new scene, not something that moves.
+What differs from the picture of the last seconds in one of the zones, for two looks in a row, moves: if it differs by
+much more than the rest of the picture does, so neither a light that is switched on nor a noisy sensor moves.
 """
 
 import logging
@@ -26,8 +26,8 @@ MOST_PX = 4096
 """The widest and highest picture that is decoded at all."""
 LEARN = 0.08
 """How much of each look becomes what is usual: a thing that stays is forgotten after some seconds."""
-SCENE = 0.6
-"""When so much of the picture changes, the scene has."""
+NOISE = 6.7
+"""What differs by so many times what most spots differ by (their median) is not noise: 4.5 standard deviations."""
 IN_A_ROW = 2
 STILL_S = 3.0
 """So long without motion, and it has ended."""
@@ -104,8 +104,7 @@ class Detector:
 
     def look(self, grey: Grey, now_s: float) -> Moved | None:
         part = self._changed_part(grey)
-        is_motion = self._part <= part < SCENE
-        self._in_a_row = self._in_a_row + 1 if is_motion else 0
+        self._in_a_row = self._in_a_row + 1 if part >= self._part else 0
         if self._in_a_row >= (1 if self._moves else IN_A_ROW):
             return self._motion(part, now_s)
         if self._moves and now_s - self._moved_s >= STILL_S:
@@ -129,14 +128,11 @@ class Detector:
             return 0.0
         difference = grey - self._usual
         difference -= np.median(difference)  # the sensor's exposure makes all of it lighter or darker
-        changed = np.abs(difference) > self._levels
-        whole, watched = float(changed.mean()), int(self._mask.sum())
-        part = float(np.count_nonzero(changed & self._mask)) / watched if watched else 0.0
-        if whole >= SCENE:
-            self._usual = grey.copy()
-            return 1.0
+        difference = np.abs(difference)
+        changed = difference > max(self._levels, NOISE * float(np.median(difference)))
         self._usual += LEARN * (grey - self._usual)
-        return part
+        watched = int(self._mask.sum())
+        return float(np.count_nonzero(changed & self._mask)) / watched if watched else 0.0
 
 
 class Watched(NamedTuple):
