@@ -83,9 +83,11 @@ def mask_of(zones: tuple[Polygon, ...], shape: tuple[int, int]) -> Grey:
 def _inside(zone: Polygon, x: Grey, y: Grey) -> Grey:
     inside = np.zeros(x.shape, bool)
     for (ax, ay), (bx, by) in zip(zone, (*zone[1:], zone[0]), strict=True):
-        if ay != by:
+        if ay == by:
+            continue
+        with np.errstate(over="ignore", invalid="ignore"):  # an edge that is almost level reaches beyond every number
             crosses = ((ay > y) != (by > y)) & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
-            inside ^= crosses
+        inside ^= crosses
     return inside
 
 
