@@ -76,7 +76,7 @@ def test_exposure_that_drifts_does_not_move():
 
 def test_something_moves_while_the_exposure_drifts():
     detector, boxes = Detector(), [None] * 10 + across(20)
-    said = [each for n, box in enumerate(boxes) for each in walk(detector, [box], n / 5, shade=30 + 3 * n)]
+    said = [each for n, box in enumerate(boxes) for each in walk(detector, [box], n / 5, shade=30 + 5 * n)]
     assert begun(said)
 
 
