@@ -325,7 +325,7 @@ class Drivers:
 
     Edges = Edges
     Switch = Switch
-    ActiveLow = ActiveLow
+    ActiveLow = ActiveHigh = ActiveLow
     Battery = Battery
     Lamp = Lamp
 

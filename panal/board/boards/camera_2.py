@@ -9,7 +9,7 @@ SETUP_BUTTON = "button"
 SENSOR = "OV5640"
 
 BUTTON = 0  # the one called BOOT
-LED = 2  # blue, active high on this board: lit means no connection
+LED = 2
 FLASH = 14  # a free pin for a lamp of one's own: the board has none
 
 # MICROPY_CAMERA_MODEL_FREENOVE_ESP32S3_CAM in camera_pins.h of micropython-camera-API
@@ -33,7 +33,7 @@ def parts(drivers):
 
     return {
         "button": drivers.Switch(BUTTON),
-        "led": drivers.ActiveLow(LED),
+        "led": drivers.ActiveHigh(LED),
         "flash": drivers.Lamp(FLASH),
         "camera": sensor.Sensor(PINS),
     }

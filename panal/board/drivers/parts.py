@@ -60,6 +60,17 @@ class ActiveLow:
         self._pin.value(1)
 
 
+class ActiveHigh:
+    def __init__(self, pin):
+        self._pin = machine.Pin(pin, machine.Pin.OUT, value=0)
+
+    def on(self):
+        self._pin.value(1)
+
+    def off(self):
+        self._pin.value(0)
+
+
 class Battery:
     """A lithium cell behind a divider: its voltage as a fraction, which is rough but needs no other part."""
 
