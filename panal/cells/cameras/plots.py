@@ -11,7 +11,7 @@ from .models import Motion
 
 WIDE = 1440
 """Units across a day's timeline."""
-LEAST = 1.6
+LEAST = 4.0
 """So that something short can still be seen, and clicked."""
 
 
