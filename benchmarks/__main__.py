@@ -14,6 +14,7 @@ SUBJECTS = {
     "page": "benchmarks.idle:page",
     "fleet": "benchmarks.fleet:connected",
     "cameras": "benchmarks.cameras:cameras",
+    "cameras-soak": "benchmarks.cameras:soak",
     "kept": "benchmarks.kept:kept",
 }
 

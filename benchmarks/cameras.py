@@ -342,6 +342,98 @@ def stalled(seconds: float) -> list[Figure]:
     ]
 
 
+CAMERAS, VIEWERS_EACH = 100, 2
+VGA, VGA_FPS = 15 * 1024, 5.0
+
+
+async def _send_many(port: int, devices: list[dict[str, str]], seconds: float) -> int:
+    """So many cameras at VGA, 5 frames a second of 15 KB, spread over the period."""
+
+    async def one(index: int, device: dict[str, str]) -> int:
+        transport, _ = await ws_connect(Quiet, f"ws://127.0.0.1:{port}/")
+        register = {"type": "register", "device": "camera", "device_id": device["device_id"], "token": device["token"]}
+        transport.send(WSMsgType.TEXT, json.dumps(register).encode())
+        began, number, sender = time.perf_counter() + SETTLE_S + index / CAMERAS / VGA_FPS, 0, Sender()
+        while (wait_s := began + number / VGA_FPS - time.perf_counter()) < seconds and number < seconds * VGA_FPS:
+            await asyncio.sleep(max(0.0, wait_s))
+            for piece in sender.pieces(frame_of(VGA, number), 640, 480, 0):
+                is_text = isinstance(piece, dict)
+                transport.send(
+                    WSMsgType.TEXT if is_text else WSMsgType.BINARY, json.dumps(piece).encode() if is_text else piece
+                )
+            number += 1
+        transport.disconnect()
+        return number
+
+    return sum(await asyncio.gather(*(one(*each) for each in enumerate(devices))))
+
+
+def send_many(port: int, devices: list[dict[str, str]], seconds: float) -> int:
+    return uvloop.run(_send_many(port, devices, seconds))
+
+
+class LiveEye(Eye):
+    """A viewer on the HTTP port, who has shown a token."""
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        pass
+
+
+async def _look_many(port: int, ids: list[str], token: str, seconds: float) -> list[int]:
+    headers = {**OFFER, "Authorization": f"Bearer {token}"}
+    eyes = []
+    for device_id in ids:
+        for _ in range(VIEWERS_EACH):
+            eyes.append(
+                await ws_connect(LiveEye, f"ws://127.0.0.1:{port}/cameras/{device_id}/live", extra_headers=headers)
+            )
+    await asyncio.sleep(seconds)
+    for transport, _ in eyes:
+        transport.disconnect(graceful=False)
+    return [len(eye.seen.numbers) for _, eye in eyes]
+
+
+def look_many(port: int, ids: list[str], token: str, seconds: float) -> list[int]:
+    return uvloop.run(_look_many(port, ids, token, seconds))
+
+
+def soak(seconds: float) -> list[Figure]:
+    """100 cameras with 2 viewers each: memory at a fifth of the time and near its end. `--seconds 600` is the real one."""
+    seconds = max(seconds, 30.0)
+    with tempfile.TemporaryDirectory() as folder, Panal(Path(folder)) as panal, processes() as pool:
+        panal.user("soak@example.org", account="Soak")
+        devices = panal.mint("camera-1", CAMERAS, "--account", "Soak")
+        token = panal.run("token", "create", "soak@example.org", "--name", "soak").split()[0]
+        assert panal.process
+        server = Server("panal", panal.ports["http"], panal.ports["stream"], panal.process.pid)
+        sending = pool.submit(send_many, server.stream_port, devices, seconds)
+        time.sleep(SETTLE_S)
+        looking = pool.submit(look_many, server.http_port, [d["device_id"] for d in devices], token, seconds - 5)
+        time.sleep(seconds / 5 + 5)
+        before, spent = server.rss(), server.cpu_s()
+        time.sleep(seconds * 3 / 5)
+        after, spent = server.rss(), server.cpu_s() - spent
+        sent, seen = sending.result(), looking.result()
+    rate = sum(seen) / len(seen) / (seconds - 5)
+    return [
+        under(
+            "100 cameras, 2 viewers each: memory grows by",
+            (after - before) / 1e6,
+            10.0,
+            "MB",
+            f"at {after / 1e6:.0f} MB",
+        ),
+        Figure(
+            "frames a second to each viewer",
+            rate,
+            "",
+            "5",
+            rate > 4.7,
+            f"{sent} sent, CPU {spent / (seconds * 0.6):.0%}",
+        ),
+    ]
+
+
 @contextmanager
 def processes() -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:

@@ -40,6 +40,8 @@ IDLE_S = 10
 PONG_S = 10
 READ_BUFFER = 16 * 1024
 MAX_TEXT = 4096
+MAX_MESSAGE = 256 * 1024
+"""Bytes of one message on the stream port: who has not said who they are can make us keep as much."""
 MAX_UNREAD = 256 * 1024
 """Bytes that we have said and the peer has not read, before it is cut off."""
 MAX_UNSENT = 128 * 1024
@@ -75,7 +77,7 @@ class Streams:
             enable_auto_ping=True,
             auto_ping_idle_timeout=IDLE_S,
             auto_ping_reply_timeout=PONG_S,
-            max_frame_size=self._settings.max_frame_size,
+            max_frame_size=MAX_MESSAGE,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 

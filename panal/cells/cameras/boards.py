@@ -13,7 +13,7 @@ from panal.cells.devices import messages as devices
 from panal.gateway.identity import holds
 from panal.gateway.limits import caller_behind, is_near, is_private, is_trusted
 from panal.gateway.store import Identity
-from panal.gateway.stream import Socket
+from panal.gateway.stream import MAX_MESSAGE, Socket
 from panal.protocol import instants
 from panal.protocol.errors import PanalError
 
@@ -45,7 +45,7 @@ class Arrival(Socket):
     """A connection to the stream port, path `/`."""
 
     def __init__(self, request: WSUpgradeRequest, cameras: "Cameras") -> None:
-        super().__init__(request, cameras.hub.settings.max_frame_size)
+        super().__init__(request, MAX_MESSAGE)
         self.cameras = cameras
         self._early: list[dict[str, Any]] = []
         self._line: Line | Look | None = None
@@ -190,7 +190,7 @@ class Arrival(Socket):
 class Arrivals:
     """Connections that have not registered yet: so many, and so many of one address."""
 
-    def __init__(self, most: int = 256, most_each: int = 32) -> None:
+    def __init__(self, most: int = 512, most_each: int = 128) -> None:
         self._most, self._most_each = most, most_each
         self._of: dict[Socket, str] = {}
 
