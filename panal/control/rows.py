@@ -116,7 +116,7 @@ def _adapter(field: Any, connection: Any) -> Adapter | None:
         adapt: Adapter = connection.ops.adapt_datetimefield_value
         return adapt
     if kind == "UUIDField":
-        return lambda value: value.hex if hasattr(value, "hex") else field.get_db_prep_value(value, connection)
+        return lambda value: None if value is None else str(value).replace("-", "").lower()
     if kind == "JSONField" and connection.vendor == "sqlite":
         return lambda value: None if value is None else msgspec.json.encode(value).decode()
     return lambda value: None if value is None else field.get_db_prep_value(value, connection)
