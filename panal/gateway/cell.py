@@ -157,6 +157,10 @@ class Service(Protocol):
 
     async def start(self) -> None: ...
 
+    def close(self) -> None:
+        """End what would stay open for as long as its peers like: called first when the server stops."""
+        ...
+
     async def stop(self) -> None: ...
 
     def routes(self) -> Iterable[BaseRoute]:

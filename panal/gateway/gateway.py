@@ -177,6 +177,8 @@ class Gateway:
         """End what would stay open: live pages and the long polls of boards."""
         self.live.close()
         self.bus.end_waits()
+        for service in self.services:
+            service.close()
 
     @property
     def ports(self) -> Ports:

@@ -222,6 +222,7 @@ class Line:
         self.assembly.broken = camera.broken
         self._texts, self._texts_ms = 0, self.connected_ms
         self._seen_ms = 0
+        self._is_gone = False
 
     def begin(self) -> None:
         older, self.camera.board = self.camera.board, self
@@ -233,6 +234,10 @@ class Line:
         self.send_orders()
 
     def gone(self) -> None:
+        """The connection has ended, or is about to; said once."""
+        if self._is_gone:
+            return
+        self._is_gone = True
         gone = Gone(self.camera.device_id, self.hub.now_ms(), self.connected_ms)
         self.hub.post("cameras.gone", gone, urgent=True)
         if self.camera.board is self:

@@ -87,13 +87,18 @@ class Cameras:
         await self.relay.start()
         self.spawn(self._tick_often())
 
-    async def stop(self) -> None:
-        self.hub.bus.forget(self._notice)
+    def close(self) -> None:
+        """Viewers and cameras are told, and what is known of the cameras is committed while there is a ledger."""
         for look in tuple(self.looks):
             look.end(GONE, "the server stops")
         for camera in self._cameras.values():
-            if camera.board:
+            if isinstance(camera.board, Line):
                 camera.board.close(GONE, "the server stops")
+                camera.board.gone()
+
+    async def stop(self) -> None:
+        self.hub.bus.forget(self._notice)
+        self.close()
         await self.relay.stop()
         await end(self._tasks)
         for keeper in self.keepers:
@@ -235,6 +240,8 @@ class Cameras:
             if camera is not None and camera.board is not None:
                 camera.board.close(POLICY, "this token is no longer good")
             self._check(lambda look: look.camera.device_id == event.device_id)
+            if event.name == "device.removed":
+                self._cameras.pop(event.device_id, None)
         elif event.name == "account.changed":
             self._check(lambda look: True)
 

@@ -405,3 +405,13 @@ async def test_a_camera_that_connects_to_another_replica_leaves_the_first(world:
         first = await world.cam()
         await other.cam()
         assert (await first.end())[0] == 1000
+
+
+async def test_when_the_server_stops_all_are_told_and_the_camera_is_gone(world: World) -> None:
+    camera, viewer = await world.cam(), await looking(world)
+    stream = asyncio.create_task(world.http.get("/mjpeg", authorization=LOOKING))
+    await until(lambda: len(world.cameras.looks) == 2)
+    world.gateway.close_live()
+    assert (await camera.end(), await viewer.end()) == ((1001, "the server stops"), (1001, "the server stops"))
+    assert (await stream).body.endswith(b"--frame--\r\n")
+    await until(lambda: world.store.kinds().count("cameras.gone") == 1)
