@@ -54,7 +54,7 @@ class Access:
         self._lock = None  # relay or servo, from when on the door is known
         self._told = None
         self._looked_ms = None
-        self.latency = [0] * (len(LATENCY_MS) + 1)
+        self.latency = [0] * (len(LATENCY_MS) + 1)  # looks that came within these times, and later ones
         self.worst_ms = self._reported_worst_ms = 0
         self._report_ms = 0
         self.door = machine.Door(self._settings, int(board.storage.read(PAUSES) or "0"), self._now())
@@ -168,9 +168,7 @@ class Access:
         self._looked_ms = now_ms
         if now_ms - self._report_ms >= REPORT_MS:
             self._report_ms = now_ms
-            self._board.log.info(
-                "loop: %s looks within %s ms and more, worst %d" % (self.latency, LATENCY_MS, self.worst_ms)
-            )
+            self._board.log.info("loop: %s, worst %d ms" % (self.latency, self.worst_ms))
             self._reported_worst_ms, self.worst_ms = self.worst_ms, 0
             self.latency = [0] * len(self.latency)
 

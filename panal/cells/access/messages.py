@@ -171,7 +171,7 @@ def check_settings(given: dict) -> dict:
     """The settings in `given`, all known and within their bounds. Raises BadRequest that names the field."""
     for name, value in given.items():
         if name not in machine.SETTINGS:
-            raise BadRequest("unknown_field", "no such setting", name)
+            raise fields.bad(name, "no such setting")
         if not machine.is_good(name, value):
             raise BadRequest("bad_field", "not within its bounds", name, machine.SETTINGS[name][1:])
     return given
