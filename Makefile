@@ -23,6 +23,10 @@ bench: ## measurements side by side with their peers, as ratios
 	@$(SETUP) developer-packages assets translations
 	@$(BIN)/python -m benchmarks
 
+soak: ## the door's rules against hundreds of thousands of random steps
+	@$(SETUP) developer-packages
+	@SOAK_EXAMPLES=6000 $(BIN)/pytest panal/cells/access/tests/test_invariants.py -s --timeout=0
+
 pictures: ## the pictures of the documents, taken by walking the tour and the walk
 	@$(SETUP) developer-packages assets translations programs micropython
 	@PICTURES=docs/images $(BIN)/pytest tests/end_to_end/test_tour.py tests/end_to_end/test_walk.py
@@ -40,4 +44,4 @@ clean: ## remove what was installed and built (never the data folder)
 	rm -rf .venv node_modules build .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find panal tests tools -name '*.mo' -delete -o -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help run check test bench pictures format lock clean
+.PHONY: help run check test bench soak pictures format lock clean
