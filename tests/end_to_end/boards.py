@@ -11,7 +11,9 @@ from tests.running import Panal
 
 
 class VirtualBoard:
-    """A wearable on the real MicroPython VM, or on CPython; its flash is `folder` and survives `cut_power`."""
+    """A board on the real MicroPython VM, or on CPython; its flash is `folder` and survives `cut_power`."""
+
+    model = "wearable-1"
 
     def __init__(self, panal: Panal, device: dict[str, Any], folder: Path, *options: str) -> None:
         self.panal, self.device, self.folder, self.options = panal, device, folder, options
@@ -35,7 +37,7 @@ class VirtualBoard:
     def _command(self) -> list[str]:
         device, panal = self.device, self.panal
         return [
-            *(sys.executable, "-m", "panal", "virtual", "run", "--json", "--model", "wearable-1"),
+            *(sys.executable, "-m", "panal", "virtual", "run", "--json", "--model", self.model),
             *("--id", device["device_id"], "--token", device["token"], "--dir", str(self.folder)),
             *("--server", panal.url, "--mqtt", f"127.0.0.1:{panal.ports['mqtt']}", *self.options),
         ]
