@@ -39,7 +39,7 @@ def run(settings, companions=(), started=None) -> None:  # type: ignore[no-untyp
         filename=settings.log_file,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    logging.getLogger("picows").setLevel(max(logging.WARNING, logging.getLogger().level))  # it tells of every connection
+    logging.getLogger("picows").setLevel(max(logging.WARNING, logging.getLogger().level))  # else every peer
     import uvloop
 
     from panal.gateway.broker import BrokerFailed
