@@ -126,7 +126,10 @@ class Access:
         data["lock"] = self.door.lock()
         if data.get("reason") == "boot":
             data["boot"] = self._board.boot_count
-        self._board.outbox.raise_event(kind, data, now_ms)
+        try:
+            self._board.outbox.raise_event(kind, data, now_ms)
+        except OSError:  # a flash that is full or broken must not stop the door
+            self._board.log.error("log: cannot be written")
         if self._settings["legacy_topics"] and kind in ("door.attempt", "door.moved"):
             said = {"device_id": self._board.config["device_id"], "timestamp": ""}
             for name in ("door_status", "access_method", "access_granted"):
@@ -134,7 +137,10 @@ class Access:
             self._board.link.say_on(LEGACY_TELEMETRY, said)
 
     def keep(self, now_ms, pauses):
-        self._board.storage.write(PAUSES, str(pauses))
+        try:
+            self._board.storage.write(PAUSES, str(pauses))
+        except OSError:
+            self._board.log.error("pause: cannot be written")
 
     def enrolled(self, now_ms, card):
         waiting, self._enrolling = self._enrolling, None

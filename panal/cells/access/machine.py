@@ -207,8 +207,10 @@ class Door:
 
     def receive_exit(self, is_down, now_ms):
         """The button inside: it lets everybody out, whatever the mode."""
+        was = self._exit.steady
         is_new = self._exit.receive(is_down, now_ms)
-        if is_new and is_down and self.settings["exit_button"]:
+        # A button that is down when power comes is stuck or shorted: a reset alone must not unlock.
+        if is_new and is_down and was is False and self.settings["exit_button"]:
             self._grant("exit", now_ms, {})
 
     def receive_remote(self, note, command, now_ms):

@@ -220,6 +220,19 @@ class AccessTest(unittest.TestCase):
         again = device.make(self.board)
         self.assertIsNotNone(again.door.paused_until_ms)
 
+    def test_a_flash_that_cannot_be_written_does_not_stop_the_door(self):
+        def fail(*rest):
+            raise OSError(28)
+
+        self.let(100)
+        self.board.outbox.raise_event = self.board.storage.write = fail
+        self.obey(fail_limit=1)
+        self.card()
+        self.assertIsNotNone(self.access.door.paused_until_ms)
+        asyncio.run(self.board.device.commands["door.unlock"]({"reason": ""}))
+        self.assertEqual(self.parts["relay"].said, [False, True])
+        self.assertIn("log: cannot be written", self.board.log.lines)
+
     def test_the_panel_is_answered_how_the_door_stands(self):
         self.let(100)
         done = asyncio.run(self.board.device.commands["door.unlock"]({"reason": "x"}))

@@ -47,6 +47,7 @@ class Doors(RuleBasedStateMachine):
         self.was_released, self.credit, self.has_booted = False, None, False
         self.closed_ms, self.granted_ms = None, None
         self.proofs, self.paused_until_ms = {}, None
+        self.has_seen_exit_up = False
         self.asks, self.is_slow, self.answering = [], False, None
         if self.kept:
             self.paused_until_ms = self.now_ms + min(30000 << (self.kept - 1), 600000)
@@ -162,6 +163,7 @@ class Doors(RuleBasedStateMachine):
         self.door.receive_door(self.is_open, self.now_ms)
         self.obey()
         self.check()
+        self.has_seen_exit_up = self.has_seen_exit_up or not self.is_pressed
         self.door.receive_exit(self.is_pressed, self.now_ms)
         if self.bolt is not None:
             self.door.receive_bolt(self.bolt, self.now_ms)
@@ -196,6 +198,7 @@ class Doors(RuleBasedStateMachine):
     def granted(self, data):
         method = data["access_method"]
         if method == "exit":
+            assert self.has_seen_exit_up, "unlocked by a button that was down since the start"
             self.credit = (method, self.now_ms)
             self.granted_ms = self.now_ms
         if method not in ("rfid", "password"):

@@ -158,6 +158,13 @@ class DoorTest(unittest.TestCase):
         self.at(place, machine.LOCKED)
         self.assertEqual(place.said(), [("attempt", "exit", True, "")])
 
+    def test_an_exit_button_that_is_down_when_power_comes_does_not_unlock(self):
+        door = machine.Door(machine.defaults(), 0, 0)
+        for now_ms in range(0, 500, 20):
+            door.receive_door(False, now_ms)
+            door.receive_exit(True, now_ms)
+        self.assertFalse(door.is_released)
+
     def test_an_exit_button_that_is_switched_off_does_nothing(self):
         place = Place(exit_button=False)
         place.exit()
