@@ -25,6 +25,10 @@ NOUNS_OF_CELLS = {
     "accounts": {"actor", "roles", "words"},
     "devices": {"catalog", "claims", "comb", "commands", "fleet", "labels", "plots", "presence", "telemetry", "words"},
     "care": set(),
+    "cameras": {
+        *("boards", "downloads", "files", "films", "hub", "motion", "news", "paths", "plots", "recording", "relay"),
+        *("saver", "settings", "storage", "uploads", "viewers", "words"),
+    },
     "access": {"credentials", "lists", "rules", "words"},
     "wifi": {"progress", "words"},
 }

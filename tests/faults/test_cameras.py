@@ -1,4 +1,4 @@
-"""kill -9 of the server while a camera is saved and recorded: no number twice, every file whole, every file has a row."""
+"""kill -9 of the server while a camera is saved and recorded: no number twice, every file whole and with its row."""
 
 import asyncio
 import json
