@@ -75,26 +75,27 @@ def cameras_for(user: Any, capability: str = SEE, account: int | None = None) ->
     known = {device.pk: device for device in found}
     rows = Camera.objects.in_bulk(list(known))
     cameras = [own(device, rows.get(device.pk)) for device in known.values()]
-    return [camera for camera in cameras if _may_watch(user, camera)]
+    watched = set(Camera.objects.filter(watchers=user).values_list("pk", flat=True))
+    return [camera for camera in cameras if _may_watch(user, camera, watched)]
 
 
 def camera_for(user: Any, device_id: str, capability: str = SEE) -> Camera:
     """Raises NotFound for a stranger and for who is not among the watchers, Forbidden where the role is not enough."""
     device = devices.device_for(user, device_id, capability)
     camera = camera_of(device)
-    if device.model_code not in CODES or not _may_watch(user, camera):
+    watched = {device.pk} if camera.is_restricted and camera.watchers.filter(pk=user.pk).exists() else set()
+    if device.model_code not in CODES or not _may_watch(user, camera, watched):
         raise NotFound("not_found")
     return camera
 
 
-def _may_watch(user: Any, camera: Camera) -> bool:
-    if not camera.is_restricted or may(user, camera.device.account_id, MANAGE):
-        return True
-    return camera.watchers.filter(pk=user.pk).exists()
+def _may_watch(user: Any, camera: Camera, watched: set[str]) -> bool:
+    """`watched`: the cameras that this person is a watcher of."""
+    return not camera.is_restricted or camera.device_id in watched or may(user, camera.device.account_id, MANAGE)
 
 
 def watcher_ids(camera: Camera) -> list[int]:
-    """Who is named, whether or not the camera is restricted now."""
+    """Who is named, where the camera is restricted."""
     return sorted(camera.watchers.values_list("pk", flat=True)) if camera.is_restricted else []
 
 
