@@ -29,7 +29,7 @@ NOUNS_OF_CELLS = {
         *("boards", "downloads", "files", "films", "hub", "motion", "news", "paths", "plots", "recording", "relay"),
         *("saver", "settings", "storage", "uploads", "viewers", "words"),
     },
-    "access": {"credentials", "lists", "rules", "words"},
+    "access": {"credentials", "lists", "roster", "rules", "words"},
     "wifi": {"progress", "words"},
 }
 """Further modules, each a noun of GLOSSARY.md that is large enough for a file of its own."""
