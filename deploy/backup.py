@@ -4,6 +4,7 @@
     python3 deploy/backup.py restore FILE.tar.gz DATA     into a folder that does not exist yet
 
 The file holds the database and every key: whoever has it has every device's token. It is made with mode 0600.
+Pictures and films of cameras are left out: they are large, and their files never change, so `rsync` keeps up with them.
 With PostgreSQL, DATABASE_URL set, `pg_dump` writes the database into it, and `restore` says how to load it.
 What is not in it: the broker's store, which holds only messages on their way; boards send them again.
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 
 DATABASE = "panal.sqlite3"
 DUMP = "database.pgdump"
-LEFT_OUT = {"nats", "virtual", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}
+LEFT_OUT = {"nats", "virtual", "images", "clips", "films", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}
 USAGE = "usage: backup.py backup DATA FILE.tar.gz | list FILE.tar.gz | restore FILE.tar.gz DATA"
 
 
