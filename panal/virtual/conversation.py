@@ -30,8 +30,8 @@ from typing import Any
 
 from panal.board import config
 from panal.board.board import Board
-from panal.protocol import command, keys
 from panal.cells.access import rules
+from panal.protocol import command, keys
 from panal.virtual import device, door, hardware
 
 PATIENCE_S = 20

@@ -245,7 +245,7 @@ class Access:
         self._board.device.tell("access", whole)
 
     def _obey(self, value):
-        """The twin's `access`: settings, `combination`, `list_version`. What is not known or not good is passed over."""
+        """The twin's `access`: settings, `combination`, `list_version`. What is not good is passed over."""
         if not isinstance(value, dict):
             raise ValueError
         settings, given, code = machine.defaults(), {}, rules.code_hash(self._key, DEFAULT_CODE)

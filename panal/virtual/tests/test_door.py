@@ -1,4 +1,4 @@
-"""A door controller in the VM, with all its tasks running on the drivers and chips of a virtual one: time and memory."""
+"""A door controller in the VM, with all its tasks running on a virtual one's drivers and chips: time and memory."""
 
 import json
 import subprocess
@@ -42,7 +42,8 @@ hardware = simulated.Hardware("door-1", "A", "pwron_reset")
 board = Board(hardware, values, "{flash}")
 async def people():
     for number in range(12):
-        door.here[0].do({{"do": "card", "uid": ("04A1B2C3", "04A1B2C3000000", "04A1B2C3000000000000")[number % 3], "ms": 300}})
+        uid = ("04A1B2C3", "04A1B2C3000000", "04A1B2C3000000000000")[number % 3]
+        door.here[0].do({{"do": "card", "uid": uid, "ms": 300}})
         door.here[0].do({{"do": "knob", "value": 300 * number}})
         door.here[0].do({{"do": "door", "open": number % 4 == 1}})
         await asyncio.sleep(0.4)

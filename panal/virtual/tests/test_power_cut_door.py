@@ -1,4 +1,4 @@
-"""A door's list and log under power cuts, in the real VM on LittleFS; the story is panal/virtual/vm/power_cut_door.py."""
+"""A door's list and log under power cuts, in the real VM on LittleFS: panal/virtual/vm/power_cut_door.py."""
 
 import json
 import shutil
