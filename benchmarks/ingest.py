@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import uvloop
 
 from benchmarks.load import Load, hammer, post
-from benchmarks.report import Figure, at_least
+from benchmarks.report import Figure, at_least, cost_of
 from tests.running import Panal
 
 GOAL = 0.5
@@ -38,27 +39,42 @@ def postgres(seconds: float) -> list[Figure]:
             database.cleanup()
 
 
+class Round(NamedTuple):
+    load: Load
+    cpu_us: float
+    """Of the server's process, for each answer."""
+
+
 def _figure(what: str, environment: dict[str, str], seconds: float) -> Figure:
     """A and B in turn, so that a machine whose speed drifts drifts for both."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Panal(Path(folder), **UNLIMITED, **environment) as panal,
-        noop_server() as floor_port,
+        noop_server() as floor,
     ):
+        assert panal.process
         ours_request, floor_request = events(panal), noop_request()
         pairs = []
         for _ in range(ROUNDS):
-            floor = uvloop.run(hammer(floor_port, floor_request, seconds=seconds))
-            ours = uvloop.run(hammer(panal.ports["http"], ours_request, seconds=seconds))
-            pairs.append((ours, floor))
-        return at_least(what, median(o.per_second / f.per_second for o, f in pairs), GOAL, _detail(pairs))
+            without = _round(floor.port, floor.pid, floor_request, seconds)
+            pairs.append((_round(panal.ports["http"], panal.process.pid, ours_request, seconds), without))
+        ratio = median(ours.load.per_second / without.load.per_second for ours, without in pairs)
+        return at_least(what, ratio, GOAL, _detail(pairs))
 
 
-def _detail(pairs: list[tuple[Load, Load]]) -> str:
+def _round(port: int, pid: int, request: Callable[[], bytes], seconds: float) -> Round:
+    with cost_of(pid) as cost:
+        load = uvloop.run(hammer(port, request, seconds=seconds))
+    return Round(load, cost.each(load.answers))
+
+
+def _detail(pairs: list[tuple[Round, Round]]) -> str:
     ours, floor = pairs[-1]
-    refused = sum(o.refused for o, _ in pairs)
-    rates = f"{ours.per_second:.0f}/s against {floor.per_second:.0f}/s"
-    return f"{rates}, p99 {ours.p99_ms:.0f} ms against {floor.p99_ms:.0f} ms, {refused} refused"
+    refused = sum(o.load.refused for o, _ in pairs)
+    rates = f"{ours.load.per_second:.0f}/s against {floor.load.per_second:.0f}/s"
+    waits = f"p99 {ours.load.p99_ms:.0f} ms against {floor.load.p99_ms:.0f} ms"
+    cpu = f"CPU {median(o.cpu_us for o, _ in pairs):.0f} µs against {median(f.cpu_us for _, f in pairs):.0f} µs"
+    return f"{rates}, {waits}, {cpu}, {refused} refused"
 
 
 def events(panal: Panal) -> Callable[[], bytes]:
@@ -86,12 +102,17 @@ def noop_request() -> Callable[[], bytes]:
     return lambda: post("/noop", {"X-Device-Id": "ABCDEFGH", "X-Device-Key": "0" * 64}, body)
 
 
+class Noop(NamedTuple):
+    port: int
+    pid: int
+
+
 @contextmanager
-def noop_server() -> Iterator[int]:
+def noop_server() -> Iterator[Noop]:
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.noop"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
-        yield int(process.stdout.readline().split()[1])
+        yield Noop(int(process.stdout.readline().split()[1]), process.pid)
     finally:
         process.terminate()
         process.wait()

@@ -11,14 +11,16 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import NamedTuple
 
+import psutil
 import uvloop
 
 from benchmarks.ingest import UNLIMITED
-from benchmarks.report import Figure, at_least
+from benchmarks.report import Figure, at_least, cost_of
 from tests.running import Panal
 
 GOAL = 0.3
@@ -33,31 +35,46 @@ class Caller(NamedTuple):
     password: str
 
 
+class Rate(NamedTuple):
+    per_second: float
+    p99_ms: float
+
+
 def accepted(seconds: float) -> list[Figure]:
     with (
         tempfile.TemporaryDirectory() as folder,
         Panal(Path(folder), **UNLIMITED) as panal,
         bare_broker() as floor_port,
     ):
+        assert panal.process
+        server = psutil.Process(panal.process.pid)
+        pids = [server.pid, *(child.pid for child in server.children())]
         callers = [Caller(d["device_id"], d["token"]) for d in panal.mint(count=DEVICES)]
-        pairs = []
+        pairs, costs = [], []
         for _ in range(ROUNDS):
             floor = uvloop.run(rate(floor_port, callers, seconds, wait_for_accepted=False))
-            pairs.append((uvloop.run(rate(panal.ports["mqtt"], callers, seconds, wait_for_accepted=True)), floor))
-    ratio = median(ours / floor for ours, floor in pairs)
-    detail = f"{pairs[-1][0]:.0f}/s accepted against {pairs[-1][1]:.0f}/s PUBACK"
-    return [at_least("MQTT events up to accepted", ratio, GOAL, detail)]
+            with cost_of(*pids) as cost:
+                ours = uvloop.run(rate(panal.ports["mqtt"], callers, seconds, wait_for_accepted=True))
+            pairs.append((ours, floor))
+            costs.append(cost.each(ours.per_second * seconds))
+    ratio = median(ours.per_second / floor.per_second for ours, floor in pairs)
+    ours, floor = pairs[-1]
+    rates = f"{ours.per_second:.0f}/s accepted against {floor.per_second:.0f}/s PUBACK"
+    waits = f"p99 {ours.p99_ms:.0f} ms against {floor.p99_ms:.0f} ms"
+    cpu = f"CPU {median(costs):.0f} µs, server and broker"
+    return [at_least("MQTT events up to accepted", ratio, GOAL, f"{rates}, {waits}, {cpu}")]
 
 
-async def rate(port: int, callers: list[Caller], seconds: float, *, wait_for_accepted: bool) -> float:
+async def rate(port: int, callers: list[Caller], seconds: float, *, wait_for_accepted: bool) -> Rate:
     """Publishes a second, each caller waiting for the answer to one before it sends the next."""
     lines = [await Line.open(port, caller) for caller in callers]
     begin = time.perf_counter()
-    counts = await asyncio.gather(*(line.publish_until(begin + seconds, wait_for_accepted) for line in lines))
+    found = await asyncio.gather(*(line.publish_until(begin + seconds, wait_for_accepted) for line in lines))
     took = time.perf_counter() - begin
     for line in lines:
         line.writer.close()
-    return sum(counts) / took
+    waits = list(chain.from_iterable(found))
+    return Rate(len(waits) / took, quantiles(waits, n=100)[98] * 1000)
 
 
 class Line:
@@ -80,16 +97,17 @@ class Line:
         assert (await line._packet())[0] == 9
         return line
 
-    async def publish_until(self, end: float, wait_for_accepted: bool) -> int:
-        done = 0
+    async def publish_until(self, end: float, wait_for_accepted: bool) -> list[float]:
+        """How long each answer took."""
+        waits: list[float] = []
         topic = text(f"panal/{self.caller.user}/up/event")
-        while time.perf_counter() < end:
+        while (begin := time.perf_counter()) < end:
             uid = str(uuid.uuid4())
             body = json.dumps({"uid": uid, "kind": "EMERGENCY_BUTTON", "at_ms": None, "data": {}}).encode()
-            self._send(0x32, topic + struct.pack(">H", done % 65535 + 1) + body)
+            self._send(0x32, topic + struct.pack(">H", len(waits) % 65535 + 1) + body)
             await self._answers(uid.encode(), {PUBACK, PUBLISH} if wait_for_accepted else {PUBACK})
-            done += 1
-        return done
+            waits.append(time.perf_counter() - begin)
+        return waits
 
     async def _answers(self, uid: bytes, wanted: set[int]) -> None:
         while wanted:

@@ -1,7 +1,10 @@
 """How a measurement is told: what, ratio or figure, goal, and whether it was met."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -30,3 +33,28 @@ def at_least(what: str, value: float, goal: float, detail: str = "") -> Figure:
 
 def under(what: str, value: float, goal: float, unit: str, detail: str = "") -> Figure:
     return Figure(what, value, unit, f"< {goal:g} {unit}", value < goal, detail)
+
+
+class Cost:
+    """CPU seconds of some processes, user and system: less moved by a busy machine than what a clock says."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def each(self, events: float) -> float:
+        """Microseconds for each event."""
+        return self.seconds / events * 1e6 if events else 0.0
+
+
+@contextmanager
+def cost_of(*pids: int) -> Iterator[Cost]:
+    """What these processes, without their children, use while the block runs."""
+    cost = Cost()
+    before = sum(map(_cpu_s, pids))
+    yield cost
+    cost.seconds = sum(map(_cpu_s, pids)) - before
+
+
+def _cpu_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
