@@ -141,9 +141,11 @@ class Callout:
         """The user JWT: this device's topics and nothing else."""
         says = [f"panal.{device_id}.up.{leaf}" for leaf in self._leaves]
         hears = [f"panal.{device_id}.down", f"panal.{device_id}.down.>"]
-        if is_older:
-            assert self._older is not None
-            says, hears = [_subject(self._older.topics.hears)], [_subject(self._older.topics.says)]
+        if self._older is not None and device_id == self._older.device_id:
+            topics = self._older.topics
+            # the same device under its own name is a board of ours that speaks the older topics too
+            says = [*([] if is_older else says), _subject(topics.hears)]
+            hears = [*([] if is_older else hears), _subject(topics.says)]
         permissions = {
             "pub": {"allow": says},
             "sub": {"allow": [*hears, "$MQTT.sub.>", "$MQTT.deliver.pubrel.>"]},

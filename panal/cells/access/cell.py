@@ -16,6 +16,7 @@ CARD = Card(
     event_recorder="access.event",
     answers=(
         ("access.page", "panal.cells.access.lists:page"),
+        ("access.is_older", "panal.cells.access.queries:is_older"),
         ("access.renew_account", "panal.cells.access.lists:renew_account"),
     ),
     own_commands=("door.unlock", "door.enroll"),

@@ -60,6 +60,8 @@ async def on_account(hub: Hub, event: DomainEvent) -> None:
 async def hear_older(hub: Hub, device_id: str, body: Any) -> None:
     """`iot/telemetry`: an event, or the one message at connect, which counts as hello and heartbeat."""
     said = messages.parse_legacy(body, device_id, hub.now_ms())
+    if not await hub.in_thread(hub.store.ask, "access.is_older", device_id):
+        return  # a board of ours that speaks these topics too: its own events say it all
     if not said.door:
         await _greet_older(hub, said)
         return
@@ -96,6 +98,8 @@ async def _answer_for(hub: Hub, said: Any) -> None:
 async def on_command(hub: Hub, event: DomainEvent) -> None:
     """The older controller hears of its one command on a topic of its own."""
     if event.device_id != hub.settings.legacy_access or not hub.is_connected(event.device_id):
+        return
+    if not await hub.in_thread(hub.store.ask, "access.is_older", event.device_id):
         return
     for command in await hub.in_thread(hub.store.open_commands, event.device_id, hub.now_ms()):
         if command.name == UNLOCK and command.id == event.data.get("id"):

@@ -256,6 +256,15 @@ def schedule_for(user: Any, schedule_id: int, capability: str = SEE) -> Schedule
     return own
 
 
+# for the server itself
+
+
+def is_older(device_id: str) -> bool:
+    """Whether this controller is of the older kind: it has never said which firmware it runs."""
+    device = devices.device_of(device_id)
+    return device is not None and not device.fw
+
+
 def _own(found: Any, user: Any, capability: str) -> Any:
     if found is None:
         raise NotFound("not_found")

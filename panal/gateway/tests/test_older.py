@@ -64,6 +64,7 @@ async def named(store: MemoryStore, tmp_path: Path) -> AsyncIterator[Gateway]:
     running = Gateway(settings_for(tmp_path, PANAL_LEGACY_ACCESS=DOOR), store)
     store.publish = running.bus.publish_soon
     store.add(DOOR)
+    store.questions["access.is_older"] = lambda device_id: True
     await running.start()
     yield running
     await running.stop()
@@ -158,6 +159,26 @@ async def test_other_topics_are_closed_to_it(
     await until(lambda: store.events)
     assert [event.method for _, event in store.events.values()] == ["rfid"]
     assert controller.heard == []
+
+
+async def test_a_board_of_ours_that_is_named_may_speak_both_ways_and_is_counted_once(
+    named: Gateway, store: MemoryStore, controllers: Callable[..., Any]
+) -> None:
+    store.questions["access.is_older"] = lambda device_id: False
+    token = store.add(DOOR)
+    board = await controllers(named, client_id=DOOR, name=DOOR, password=token)
+    assert (board.connected, board.subscribed) == (True, True)
+    event = {"uid": str(uuid.uuid4()), "kind": "door.moved", "at_ms": None, "data": {}}
+    data = {"seq": 1, "door_status": "open", "access_method": "door", "access_granted": False}
+    board.say(OPENED)
+    board.say({**event, "data": data}, f"panal/{DOOR}/up/event")
+    await until(lambda: store.events)
+    command = OpenCommand(str(uuid.uuid4()), "door.unlock", {"reason": "x"}, 0, 1 << 50, "mac")
+    store.commands[DOOR] = [command]
+    store.publish([DomainEvent("command.queued", "commands", 1, DOOR, {"id": command.id})])
+    await until(lambda: store.sent)
+    assert list(store.events) == [event["uid"]]
+    assert board.heard == []
 
 
 async def test_a_board_with_a_name_does_not_get_these_topics(
