@@ -19,7 +19,10 @@ def hours_of(instants: Iterable[datetime]) -> list[dict[str, Any]]:
     """How many there are in each hour of the day, with heights up to 100."""
     counts = Counter(timezone.localtime(at).hour for at in instants)
     most = max(counts.values(), default=1)
-    return [{"hour": hour, "count": counts[hour], "height": round(100 * counts[hour] / most)} for hour in range(24)]
+    heights = {hour: max(5, round(100 * counts[hour] / most)) for hour in range(24)}
+    return [
+        {"hour": hour, "count": counts[hour], "height": height, "top": 100 - height} for hour, height in heights.items()
+    ]
 
 
 def timeline(

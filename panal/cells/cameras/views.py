@@ -146,8 +146,9 @@ def _beside(request: HttpRequest, shown: Camera) -> dict[str, Any]:
 
 def _addresses(request: HttpRequest, shown: Camera) -> dict[str, Any]:
     base = settings.PANAL.public_url.rstrip("/") or request.build_absolute_uri("/").rstrip("/")
-    here = f"{base}/cameras/{shown.device_id}"
-    return {"mjpeg_url": f"{here}/mjpeg", "still_url": f"{here}/snapshot.jpg"}
+    here = f"/cameras/{shown.device_id}"
+    still = f"{here}/snapshot.jpg"
+    return {"mjpeg_url": f"{base}{here}/mjpeg", "still_url": f"{base}{still}", "snapshot_path": still}
 
 
 @login_required

@@ -62,7 +62,6 @@ export class Player {
 
   opened(socket) {
     if (socket !== this.socket) return;
-    this.wasOpen = true;
     this.waking = setTimeout(() => this.shown === "connecting" && this.show("waking"), WAKE_MS);
     this.ticking = setInterval(() => this.tick(), STATS_MS);
     this.ask();
@@ -80,11 +79,10 @@ export class Player {
   }
 
   lost(event) {
-    const wasOpen = this.wasOpen;
     this.close();
     this.failures = this.hasDrawn ? 0 : this.failures + 1;
     if (event.code === 4403 || event.code === 1008) return this.refused(event.reason === "private" ? "private" : "refused");
-    if (!wasOpen && this.failures >= TRIES_BEFORE_MJPEG) return this.fallBack();
+    if (this.shown !== "away" && this.failures >= TRIES_BEFORE_MJPEG) return this.fallBack();
     this.show(this.shown === "away" ? "away" : "connecting");
     this.again();
   }
@@ -168,7 +166,7 @@ export class Player {
   }
 
   forget() {
-    Object.assign(this, { drawn: [], drawnAt: 0, seenAt: 0, newest: undefined, hasDrawn: false, wasOpen: false });
+    Object.assign(this, { drawn: [], drawnAt: 0, seenAt: 0, newest: undefined, hasDrawn: false });
     Object.assign(this, { broken: 0, tripMs: undefined, askedAt: undefined, decodeMs: 0, askedLastAt: 0 });
   }
 
@@ -241,7 +239,7 @@ export class Player {
     clearTimeout(this.mjpegUntil);
     if (!this.picture) return;
     this.picture.onload = this.picture.onerror = null;
-    this.picture.src = "data:,"; // ends the request, which removing the element alone does not
+    this.picture.removeAttribute("src"); // ends the request, which taking the element out alone does not
     this.picture.remove();
     this.picture = undefined;
     this.root.classList.remove("is-mjpeg");
