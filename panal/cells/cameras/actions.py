@@ -1,12 +1,13 @@
 """What changes cameras: one transaction each, written to the audit log, announced on commit."""
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from panal.cells.accounts.api import OPERATE, Actor, record_audit
@@ -20,6 +21,8 @@ from . import files, queries
 from .films import EXPORT, TIMELAPSE
 from .models import Camera, Clip, Image, Job, JobState
 from .settings import ACTIONS, BOUNDS, CONTROLS, MOST_CORNERS, MOST_ZONES, RECORD, STORED, CameraSettings
+
+logger = logging.getLogger(__name__)
 
 VIEW_EVERY = timedelta(minutes=10)
 """Who looks longer is written down once in this time."""
@@ -154,11 +157,9 @@ def _audit(actor: Actor, verb: str, camera: Camera, before: Mapping[str, Any], a
     record_audit(actor=actor, verb=verb, subject=camera, account_id=account_id, before=before, after=after)
 
 
-def note_view(*, camera: Camera, actor: Actor, now: datetime | None = None) -> None:
+def note_view(*, camera: Camera, actor: Actor) -> None:
     """Who looks through it stands in the audit log, once in a while for each person and camera."""
-    now = now or timezone.now()
-    if cache.add(_key("view", camera, actor), 1, VIEW_EVERY.total_seconds()):
-        record_audit(actor=actor, verb="camera.viewed", subject=camera, account_id=camera.device.account_id, now=now)
+    _note(camera, actor, "camera.viewed")
 
 
 # what is kept
@@ -277,8 +278,20 @@ def delete_film(*, camera: Camera, job: Job, actor: Actor) -> None:
 
 def note_download(*, camera: Camera, what: str, actor: Actor) -> None:
     """Who takes a picture or a film with them stands in the audit log; each person and thing once in a while."""
-    if cache.add(_key("download", camera, actor, what), 1, VIEW_EVERY.total_seconds()):
-        _audit(actor, "camera.downloaded", camera, {}, {"path": what})
+    _note(camera, actor, "camera.downloaded", what)
+
+
+def _note(camera: Camera, actor: Actor, verb: str, what: str = "") -> None:
+    """Looking needs no database that takes something in: while it is full, what cannot be written is in the log."""
+    key = _key(verb, camera, actor, what)
+    if not cache.add(key, 1, VIEW_EVERY.total_seconds()):
+        return
+    try:
+        with transaction.atomic():
+            _audit(actor, verb, camera, {}, {"path": what} if what else {})
+    except OperationalError as error:
+        cache.delete(key)
+        logger.error("not in the audit log: %s %s %s %s (%s)", actor.text, verb, camera.pk, what, error)
 
 
 def _key(verb: str, camera: Camera, actor: Actor, what: str = "") -> str:

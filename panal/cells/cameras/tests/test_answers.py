@@ -1,7 +1,10 @@
 """What the data plane asks on behalf of whoever calls: by a session's cookie or a machine token."""
 
+from contextlib import contextmanager
+
 import pytest
 from django.conf import settings
+from django.db import OperationalError, connection
 
 from panal.cells.accounts.actions import create_token
 from panal.cells.accounts.models import AuditEntry
@@ -97,6 +100,26 @@ def test_a_view_stands_in_the_audit_log_once_in_ten_minutes_for_each_person(conn
     entries = AuditEntry.objects.filter(verb="camera.viewed")
     assert {entry.user for entry in entries} == {alice, bob}
     assert entries.count() == 2
+
+
+def test_who_may_look_looks_while_the_database_takes_nothing_in(connected, alice, cookie_of, caplog):
+    cookie = cookie_of(alice)
+    with full_database():
+        assert ask("viewer", cookie, "", connected.pk) == alice.pk
+    assert "not in the audit log: alice@example.com camera.viewed CAMA2345" in caplog.text
+    ask("viewer", cookie, "", connected.pk)
+    assert AuditEntry.objects.filter(verb="camera.viewed").count() == 1
+
+
+@contextmanager
+def full_database():
+    def refuse(execute, sql, params, many, context):
+        if sql.startswith("INSERT"):
+            raise OperationalError("database or disk is full")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(refuse):
+        yield
 
 
 def test_the_default_camera_is_one_that_is_connected(connected, account, alice, actor, cookie_of):
