@@ -85,8 +85,8 @@ class Peer(WSListener):
         self.heard.put_nowait(None)
 
     @classmethod
-    async def open(cls, url: str, **headers: str) -> Any:
-        transport, peer = await ws_connect(cls, url, extra_headers=headers)
+    async def open(cls, url: str, trusting: Any = None, **headers: str) -> Any:
+        transport, peer = await ws_connect(cls, url, ssl_context=trusting, extra_headers=headers)
         peer.transport = transport
         OPENED.append(peer)
         return peer

@@ -1,7 +1,9 @@
 """Cameras and viewers at a running gateway: real sockets, a real broker, a store in memory."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ import uvicorn
 from picows import WSMsgType
 from starlette.applications import Starlette
 
+from panal import certificates
 from panal.cells.cameras import gateway, hub
+from panal.cells.cameras.machine import Sender
 from panal.gateway.gateway import Gateway
 from panal.gateway.store import DomainEvent
 from panal.gateway.tests.conftest import Http, settings_for, until
@@ -31,12 +35,14 @@ class World:
         self.store.publish = self.gateway.bus.publish_soon
         self.http = Http(self.gateway)
         self.http_port = 0
+        self.tls_cert, self.tls_key = settings.get("PANAL_TLS_CERT", ""), settings.get("PANAL_TLS_KEY", "")
 
     async def __aenter__(self) -> "World":
         await self.gateway.start()
         streams: Any = self.gateway.streams.upgraded
         app = Starlette(routes=self.gateway.routes())
-        config = uvicorn.Config(app, port=0, loop="none", ws=streams, lifespan="off", log_config=None)
+        tls = {"ssl_certfile": self.tls_cert, "ssl_keyfile": self.tls_key} if self.tls_cert else {}
+        config = uvicorn.Config(app, port=0, loop="none", ws=streams, lifespan="off", log_config=None, **tls)
         self.server = uvicorn.Server(config)
         self.serving = asyncio.create_task(self.server._serve())
         await until(lambda: self.server.started)
@@ -415,3 +421,25 @@ async def test_when_the_server_stops_all_are_told_and_the_camera_is_gone(world: 
     assert (await camera.end(), await viewer.end()) == ((1001, "the server stops"), (1001, "the server stops"))
     assert (await stream).body.endswith(b"--frame--\r\n")
     await until(lambda: world.store.kinds().count("cameras.gone") == 1)
+
+
+async def test_frames_go_over_tls_at_both_ports(tmp_path: Path) -> None:
+    certificates.ensure(tmp_path / "tls", ["127.0.0.1"], datetime.now(UTC))
+    files = certificates.files_in(tmp_path / "tls")
+    trusting = ssl.create_default_context(cafile=str(files.authority))
+    async with World(tmp_path, PANAL_TLS_CERT=str(files.certificate), PANAL_TLS_KEY=str(files.key)) as world:
+        camera = await Cam.open(f"wss://127.0.0.1:{world.gateway.ports.stream}/", trusting)
+        camera.say({"type": "register", "device": "camera", "device_id": "CAM", "token": world.token})
+        url = f"wss://127.0.0.1:{world.http_port}/cameras/CAM/live"
+        viewer, stalled = [await Peer.open(url, trusting, Authorization=LOOKING) for _ in range(2)]
+        await viewer.text("status")
+        await stalled.text("status")
+        stalled.transport.underlying_transport.pause_reading()
+        camera.sender = Sender()
+        for number in range(40):
+            camera.frame_out(picture(250_000, number))
+            assert await viewer.frame() == picture(250_000, number)
+        stalled.transport.underlying_transport.resume_reading()
+        while await stalled.frame() != picture(250_000, 39):
+            pass
+        assert max(look.skipped for look in world.cameras.looks) > 5
