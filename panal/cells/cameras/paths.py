@@ -101,7 +101,8 @@ class Paths:
 
     async def command(self, request: Request) -> Any:
         who, camera = await self._asked(request)
-        if request.method == "GET" and not (who.authorization or who.is_legacy):
+        is_program = request.headers.get("authorization", "").lower().startswith("bearer ")
+        if request.method == "GET" and not (is_program or who.is_legacy):
             raise Forbidden("post_it", "a change is a POST; its GET form needs a token")
         val = request.path_params.get("val", request.query_params.get("val"))
         command = messages.parse_command({"cmd": request.path_params["cmd"], "val": val})

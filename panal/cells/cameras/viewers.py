@@ -1,6 +1,7 @@
 """Whoever looks: over a WebSocket, as MJPEG, or at one picture. Permission is asked, and asked again every 30 s."""
 
 import asyncio
+import base64
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
@@ -242,10 +243,22 @@ def part_of(jpeg: bytes) -> bytes:
 
 def pass_of(request: Request, legacy_camera: str) -> Pass:
     headers, address = request.headers, request.client.host if request.client else ""
-    authorization, cookie = headers.get("authorization", ""), headers.get("cookie", "")
+    authorization, cookie = bearer_of(headers.get("authorization", "")), headers.get("cookie", "")
     forwarded = ",".join(headers.getlist("x-forwarded-for"))
     is_legacy = bool(legacy_camera) and not authorization and is_near(address, forwarded)
     return Pass(cookie, authorization, address, is_legacy)
+
+
+def bearer_of(authorization: str) -> str:
+    """A token as it is usually shown; programs that know only user name and password give it as the password."""
+    kind, _, rest = authorization.partition(" ")
+    if kind.lower() != "basic":
+        return authorization
+    try:
+        _, _, token = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return ""
+    return f"Bearer {token}" if token else ""
 
 
 class Pictures:
@@ -262,7 +275,7 @@ class Pictures:
     async def mjpeg(self, request: Request) -> Any:
         camera, who = await self._camera(request)
         if camera is None:
-            return no(who)
+            return no(who, request)
         if len(self._cameras.looks) >= MOST_VIEWERS:
             return Response(status_code=503, headers={"Retry-After": "10"})
         return Stream(camera, self._cameras, who)
@@ -277,7 +290,7 @@ class Pictures:
             return JSONResponse({"error": {"code": "bad_max_age_s", "message": "0 to 86400 seconds"}}, 422)
         camera, who = await self._camera(request)
         if camera is None:
-            return no(who)
+            return no(who, request)
         frame = await fresh(camera, self._cameras.hub.now_ms(), max_age_s)
         if frame is None:
             document = {"error": {"code": "no_picture", "message": "the camera sends nothing"}}
@@ -303,12 +316,13 @@ async def fresh(camera: Camera, now_ms: int, max_age_s: float) -> Frame | None:
         camera.unwatch(slot)
 
 
-def no(who: Pass) -> Response:
-    """401 for nobody; for a person who may not, the camera does not exist."""
+def no(who: Pass, request: Request) -> Response:
+    """401 for nobody; for a person who may not, the camera does not exist.
+
+    Programs are told that user name and password will do; a browser would ask its person for them.
+    """
     if not who.cookie and not who.authorization:
-        return JSONResponse(
-            {"error": {"code": "who_are_you", "message": "sign in, or send a token"}},
-            401,
-            {"WWW-Authenticate": "Bearer"},
-        )
+        asked = "Bearer" if "sec-fetch-mode" in request.headers else 'Basic realm="Panal", Bearer'
+        document = {"error": {"code": "who_are_you", "message": "sign in, or send a token"}}
+        return JSONResponse(document, 401, {"WWW-Authenticate": asked})
     return JSONResponse({"error": {"code": "not_found", "message": "no such camera"}}, 404)

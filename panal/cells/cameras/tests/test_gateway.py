@@ -1,6 +1,7 @@
 """Cameras and viewers at a running gateway: real sockets, a real broker, a store in memory."""
 
 import asyncio
+import base64
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -443,3 +444,30 @@ async def test_frames_go_over_tls_at_both_ports(tmp_path: Path) -> None:
         while await stalled.frame() != picture(250_000, 39):
             pass
         assert max(look.skipped for look in world.cameras.looks) > 5
+
+
+async def test_a_program_may_give_its_token_as_a_password(world: World) -> None:
+    camera = await world.cam()
+    camera.frame_out(picture(5_000))
+    await until(lambda: world.cameras.camera("CAM").latest)
+    basic = "Basic " + base64.b64encode(b"frigate:of-alice").decode()
+    assert (await world.http.get("/cameras/CAM/snapshot.jpg", authorization=basic)).status == 200
+    refused = await world.http.get("/cameras/CAM/snapshot.jpg", authorization="Basic %%%")
+    assert (refused.status, refused.headers["www-authenticate"]) == (401, 'Basic realm="Panal", Bearer')
+    in_a_page = await world.http.get("/cameras/CAM/snapshot.jpg", sec_fetch_mode="no-cors")
+    assert in_a_page.headers["www-authenticate"] == "Bearer"
+    # a browser that was given a password sends it with every link
+    assert (await world.http.get("/api/command/fps/9", authorization=basic)).code == "post_it"
+
+
+async def test_an_mjpeg_viewer_that_reads_slowly_skips_frames(world: World) -> None:
+    camera, viewer = await world.cam(), await looking(world)
+    _, writer = await asyncio.open_connection("127.0.0.1", world.http_port, limit=1024)
+    writer.write(f"GET /mjpeg HTTP/1.1\r\nHost: x\r\nAuthorization: {LOOKING}\r\n\r\n".encode())
+    await until(lambda: len(world.cameras.looks) == 2)
+    for number in range(60):
+        camera.frame_out(picture(250_000, number))
+        assert await viewer.frame() == picture(250_000, number)
+    assert max(look.skipped for look in world.cameras.looks) > 10
+    writer.close()
+    await until(lambda: len(world.cameras.looks) == 1)
