@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from panal.board import clock, log, net, outbox, storage, supervisor, wifi
+from panal.board import clock, log, outbox, storage, supervisor, wifi
 from panal.board.memory import forget
 from panal.cells.devices import device
 
@@ -16,6 +16,8 @@ class Board:
     """What cells see of the board. `hardware` is the real one or a simulated one; board/esp32.py says what it has."""
 
     def __init__(self, hardware, config, flash, echo=None):
+        from panal.board import start
+
         self.hardware = hardware
         self.config = config
         self.flash = flash
@@ -24,15 +26,14 @@ class Board:
         self.clock = clock.Clock(hardware.ticks_ms, hardware.TICKS_PERIOD, hardware.rtc)
         self.log = log.Log(self.clock, echo)
         self.storage = storage.Storage(flash)
-        _finish_erasure(self.storage)
-        self.boot_count = self._count_boot()
+        self.boot_count = start.count_boot(self.storage)
         self.supervisor = supervisor.Supervisor(hardware, self.clock, self.log, self.storage)
-        pem = _read(flash + "/" + config["ca"]) if config["ca"] else None
-        self.link = _link(self, pem)
-        self._needs_time = pem is not None
+        self.link = start.make_link(self)
+        self._needs_time = bool(config["ca"])
         self._asked_time = False
         cells = config["cells"] or hardware.CELLS
-        self.queue = _queue(self, cells)
+        self.queue = start.make_queue(self, cells)
+        start.finish()
         self.outbox = outbox.Outbox(self.queue, self.clock, self.log, self.link)
         self.device = device.Device(self)
         self.log.say = self.link.say
@@ -44,11 +45,6 @@ class Board:
         module = __import__("panal.cells.%s.device" % name, None, None, ("make",))
         cell = module.make(self)
         self.supervisor.watch(name, cell.run, getattr(cell, "SILENT_MS", None))
-
-    def _count_boot(self):
-        count = int(self.storage.read("boots") or "0") + 1
-        self.storage.write("boots", str(count))
-        return count
 
     async def run(self):
         """For ever."""
@@ -81,7 +77,8 @@ class Board:
     def on_up(self):
         self.log.flush()
         self.device.on_up()
-        self.on_message("up", None)
+        if "up" in self.hear:
+            self.hear["up"](None)
         self.outbox.try_now()
 
     def on_down(self):
@@ -92,10 +89,6 @@ class Board:
 
     def on_command(self, document):
         self.device.on_command(document)
-
-    def on_message(self, leaf, document):
-        if leaf in self.hear:
-            self.hear[leaf](document)
 
     def on_interval(self, heartbeat_s):
         self.device.on_interval(heartbeat_s)
@@ -121,38 +114,3 @@ class Board:
         is_told = await sntp.ask(self.clock, self.hardware.open_udp, server)
         forget("panal.board.sntp")
         return is_told
-
-
-def _finish_erasure(storage):
-    from panal.board import networks
-
-    networks.finish(storage)
-    for module in ("panal.board.networks", "panal.protocol.envelope", "panal.protocol.keys"):
-        forget(module)
-
-
-def _queue(board, cells):
-    """A door's events are its log too, and may be thousands."""
-    if "access" in cells:
-        from panal.board import journal
-
-        return journal.Journal(board.storage, board.flash, board.log, board.config)
-    from panal.board import queue
-
-    return queue.Queue(board.storage, board.log)
-
-
-def _link(board, pem):
-    from panal.board import link
-
-    made = link.make(board, pem)
-    forget("panal.board.link")
-    return made
-
-
-def _read(path):
-    try:
-        with open(path) as file:
-            return file.read()
-    except OSError:
-        raise net.Refused(path + " is missing: it holds the CA that this board trusts")

@@ -52,9 +52,6 @@ class Link:
         self._interrupt()
         return True
 
-    def say_on(self, topic, document):
-        """There are no topics here."""
-
     def drop(self):
         """The network is about to be another one: end the connection now, and begin again without a wait."""
         self._wait.succeeded()
@@ -101,7 +98,7 @@ class Link:
         if leaf == "heartbeat":
             await self._heard(answer)
         elif leaf in self._board.hear:
-            self._board.on_message(leaf, answer)
+            self._board.hear[leaf](answer)
 
     async def _heard(self, answer):
         """What a heartbeat's answer says: commands waiting, a newer desired."""
@@ -216,9 +213,9 @@ def _command(document):
     }
 
 
+# leaf -> function(device id, document), which answers (method, path, document); cells add their own
 SAYING = {
     "heartbeat": lambda device_id, document: ("POST", topics.HEARTBEAT, document),
     "reported": lambda device_id, document: ("PUT", topics.reported_path(device_id), document),
-    "access": lambda device_id, document: ("GET", topics.access_path(document["want"], document["after"]), None),
     "answer": lambda device_id, document: ("POST", topics.answer_path(document["id"]), document),
 }

@@ -170,8 +170,8 @@ class Link:
             self._board.on_desired(document)
         elif parsed[2] == "command":
             self._board.on_command(document)
-        else:
-            self._board.on_message(parsed[2], document)
+        elif parsed[2] in self._board.hear:
+            self._board.hear[parsed[2]](document)
 
     def _accepted(self, document):
         waiting = self._accepting.get(document.get("uid"))

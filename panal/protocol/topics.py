@@ -74,8 +74,3 @@ def desired_path(device_id):
 
 def reported_path(device_id):
     return "devices/" + device_id + "/reported"
-
-
-def access_path(version, after):
-    """HTTP: a page of a door's access list."""
-    return "access/list?version=%d&after=%d" % (version, after)

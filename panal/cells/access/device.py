@@ -68,6 +68,10 @@ class Access:
         board.device.commands["identify"] = self._identify
         board.hear["access"] = self._hear
         board.hear["up"] = self._greet
+        if board.config["transport"] == "http":
+            from panal.board import link_http
+
+            link_http.SAYING["access"] = _page_request
         watch = board.supervisor.watch
         watch("knob", self._turn)
         watch("cards", self._read)
@@ -130,7 +134,7 @@ class Access:
             self._board.outbox.raise_event(kind, data, now_ms)
         except OSError:  # a flash that is full or broken must not stop the door
             self._board.log.error("log: cannot be written")
-        if self._settings["legacy_topics"] and kind in ("door.attempt", "door.moved"):
+        if self._board.topics and kind in ("door.attempt", "door.moved"):
             said = {"device_id": self._board.config["device_id"], "timestamp": ""}
             for name in ("door_status", "access_method", "access_granted"):
                 said[name] = data[name]
@@ -263,8 +267,8 @@ class Access:
         self.door.receive_settings(settings, self._now())
         self._parts["lcd"].mapping = settings["lcd_mapping"]
         self._board.queue.is_encrypted = settings["encrypt_log"]
-        self._board.topics = {LEGACY_COMMANDS: self._hear_legacy} if settings["legacy_topics"] else {}
-        if settings["legacy_topics"] != had_legacy:
+        if settings["legacy_topics"] != had_legacy and self._board.config["transport"] == "mqtt":
+            self._board.topics = {LEGACY_COMMANDS: self._hear_legacy} if settings["legacy_topics"] else {}
             self._board.link.drop()
         self._told = None
         return given
@@ -345,7 +349,7 @@ class Access:
     # older topics (docs/wire/mqtt.md)
 
     def _greet(self, nothing):
-        if self._settings["legacy_topics"]:
+        if self._board.topics:
             said = {"device": self._board.config["device_id"], "uptime_sec": self._now() // 1000, "ssid": ""}
             self._board.link.say_on(LEGACY_TELEMETRY, said)
 
@@ -353,3 +357,7 @@ class Access:
         is_open = document["action"] == "open" if "action" in document else document.get("open", True) is True
         if is_open:
             self._remote(LEGACY_COMMANDS, "")
+
+
+def _page_request(device_id, document):
+    return "GET", "access/list?version=%d&after=%d" % (document["want"], document["after"]), None

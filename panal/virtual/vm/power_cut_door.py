@@ -1,7 +1,7 @@
 """A door's access list and log on LittleFS while the power goes at every single write of the flash, in the real VM.
 
 As panal/virtual/vm/power_cut.py. For every cut: the list is the old one or the new one, whole, and a new one can be
-taken afterwards; no line of the log that was kept is lost, none that was accepted comes back but for the last few, none is
+taken afterwards; no line that was kept is lost, none that was accepted comes back but for the last few, none is
 damaged, and the order stays.
 """
 

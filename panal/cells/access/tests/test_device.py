@@ -115,7 +115,7 @@ class Board:
 
     def __init__(self, flash):
         self.flash = flash
-        self.config = {"device_id": "DOOR1", "token": TOKEN}
+        self.config = {"device_id": "DOOR1", "token": TOKEN, "transport": "mqtt"}
         self.hardware, self.clock, self.device = Hardware(), Clock(), Commands()
         self.outbox, self.link, self.storage, self.supervisor = Outbox(), Link(), Store(), Supervisor()
         self.log = folder.Silence()

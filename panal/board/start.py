@@ -1,0 +1,50 @@
+"""What is done once, when a board starts; forgotten afterwards."""
+
+from panal.board import link, net, networks
+from panal.board.memory import forget
+
+MODULES = (
+    "panal.board.networks",
+    "panal.protocol.envelope",
+    "panal.protocol.keys",
+    "panal.board.link",
+    "panal.board.start",
+)
+
+
+def count_boot(storage):
+    """The number of this start, after an erasure that a power cut interrupted was brought to its end."""
+    networks.finish(storage)
+    count = int(storage.read("boots") or "0") + 1
+    storage.write("boots", str(count))
+    return count
+
+
+def make_link(board):
+    """The link that the configuration names, with the CA that it trusts. Raises net.Refused."""
+    ca = board.config["ca"]
+    return link.make(board, _read(board.flash + "/" + ca) if ca else None)
+
+
+def make_queue(board, cells):
+    """Where events wait: a door's are its log too, and may be thousands."""
+    if "access" in cells:
+        from panal.board import journal
+
+        return journal.Journal(board.storage, board.flash, board.log, board.config)
+    from panal.board import queue
+
+    return queue.Queue(board.storage, board.log)
+
+
+def finish():
+    for module in MODULES:
+        forget(module)
+
+
+def _read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        raise net.Refused(path + " is missing: it holds the CA that this board trusts")
