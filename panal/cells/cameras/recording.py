@@ -345,8 +345,15 @@ def _name(part: Path, at_ms: int) -> Path:
 
 def rescue_all(folder: Path) -> list[ClipKept]:
     """What a killed server was recording, cut after the last whole second of each."""
-    found = [rescue(folder, part) for part in sorted(folder.glob(f"*/*/.*{PART}"))]
-    return [clip for clip in found if clip is not None]
+    found = []
+    for part in sorted(folder.glob(f"*/*/.*{PART}")):
+        try:
+            clip = rescue(folder, part)
+        except (OSError, ValueError) as error:
+            logger.error("%s was not finished: %s", part, error)
+        else:
+            found += [clip] if clip is not None else []
+    return found
 
 
 def rescue(folder: Path, part: Path) -> ClipKept | None:
@@ -380,9 +387,12 @@ def whole_bytes(file: BinaryIO) -> int:
 
 
 def _content(path: Path) -> tuple[int, int]:
-    """How many frames a film has and how long it is, in ms."""
-    with av.open(str(path)) as container:
-        packets = [(p.pts or 0, p.duration or 0, p.time_base) for p in container.demux(video=0) if p.size]
+    """How many frames a film has and how long it is, in ms; none where it cannot be read."""
+    try:
+        with av.open(str(path)) as container:
+            packets = [(p.pts or 0, p.duration or 0, p.time_base) for p in container.demux(video=0) if p.size]
+    except (av.FFmpegError, IndexError):  # IndexError: it has no track
+        return 0, 0
     if not packets:
         return 0, 0
     pts, duration, time_base = packets[-1]

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import av
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from panal.cells.cameras import recording
 from panal.cells.cameras.recording import Add, Close, Cutter, Open, Recorder, rescue_all
@@ -230,6 +232,46 @@ def test_nothing_is_rescued_where_there_is_not_one_second(tmp_path):
     part.write_bytes(b"\x00\x00\x00\x1cftypiso5" + b"x" * 9)
     assert rescue_all(tmp_path) == []
     assert not part.exists()
+
+
+@pytest.fixture(scope="module")
+def whole_film(tmp_path_factory):
+    """The bytes of a clip of 40 frames, and the frames."""
+    folder, kept = tmp_path_factory.mktemp("film"), []
+    pictures = [jpeg(64, 48, box=(n, 0, n + 9, 9)) for n in range(40)]
+    recorder = Recorder(folder, kept.append, Disk(print, reserve_bytes=0))
+    recorder.do(
+        "CAMA2345", [Open("always", NOON_MS, 64, 48), *(Add(p, n / 5) for n, p in enumerate(pictures)), Close()]
+    )
+    recorder.start()
+    recorder.stop()
+    return (folder / kept[0].path).read_bytes(), pictures
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.data())
+def test_wherever_a_film_is_cut_off_what_is_left_is_its_beginning(whole_film, tmp_path, data):
+    film, pictures = whole_film
+    at = data.draw(st.integers(0, len(film)))
+    tail = data.draw(st.sampled_from([b"", b"\x00" * 8, b"\x00\x00\x00\x08mdat", b"\xff" * 20]))
+    part = tmp_path / "CAMA2345" / "2026-09-21" / f".{NOON_MS}.always.part"
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(film[:at] + tail)
+    clips = rescue_all(tmp_path)
+    assert not part.exists()
+    for clip in clips:
+        frames = [data for data, _, _ in read(tmp_path / clip.path)]
+        assert frames == pictures[: len(frames)] and len(frames) == clip.frames > 0
+        (tmp_path / clip.path).unlink()
+    assert clips or at < len(film) // 4
+
+
+def test_what_cannot_be_finished_does_not_keep_the_others_from_it(whole_film, tmp_path):
+    folder = tmp_path / "CAMA2345" / "2026-09-21"
+    folder.mkdir(parents=True)
+    (folder / ".what.part").write_bytes(b"?")
+    (folder / f".{NOON_MS}.always.part").write_bytes(whole_film[0])
+    assert [clip.frames for clip in rescue_all(tmp_path)] == [40]
 
 
 FULL = """
