@@ -70,12 +70,16 @@ def wall(request: HttpRequest) -> HttpResponse:
 
 
 def _tiles(request: HttpRequest, search: str) -> dict[str, Any]:
-    known = queries.cameras_for(request.user, account=_account_id(request))
-    wanted = search.lower()
-    found = [
-        camera for camera in known if wanted in f"{camera} {camera.device_id} {camera.device.sector or ''}".lower()
-    ]
-    return {"cameras": page.paginated(request, found, PER_WALL), "count": len(found), "known": len(known)}
+    ids = queries.camera_ids_for(request.user, _account_id(request), search)
+    found = page.paginated(request, ids, PER_WALL)
+    return {"found": found, "count": len(ids), "is_filtered": bool(search), **_shown(request, list(found))}
+
+
+def _shown(request: HttpRequest, ids: list[str]) -> dict[str, Any]:
+    """Cameras as tiles; one that is away shows the newest picture that was kept of it."""
+    cameras = queries.cameras_among(request.user, ids)
+    newest = queries.newest_images_of([camera for camera in cameras if not camera.is_connected])
+    return {"tiles": [{"camera": camera, "image_id": newest.get(camera.device_id)} for camera in cameras]}
 
 
 # one camera
@@ -137,7 +141,7 @@ def _row(shown: Camera, control: forms.Control) -> dict[str, Any]:
 
 def _beside(request: HttpRequest, shown: Camera) -> dict[str, Any]:
     """The camera before and the one after, in the order of the wall."""
-    ids = [camera.device_id for camera in queries.cameras_for(request.user, account=_account_id(request))]
+    ids = queries.camera_ids_for(request.user, _account_id(request))
     at = ids.index(shown.device_id) if shown.device_id in ids and len(ids) > 1 else None
     if at is None:
         return {"previous_id": "", "next_id": ""}
@@ -496,10 +500,10 @@ def _change(request: HttpRequest, shown: Camera, name: str, said: dict[str, Any]
 
 def overview_part(request: HttpRequest, account: Any) -> page.Part | None:
     """The cameras' pictures; nothing where there are none."""
-    found = queries.cameras_for(request.user, account=account.pk if account else None)
-    if not found:
+    ids = queries.camera_ids_for(request.user, account.pk if account else None)
+    if not ids:
         return None
-    context = {"cameras": found[:SHOWN_ON_OVERVIEW], "count": len(found)}
+    context = {"count": len(ids), **_shown(request, ids[:SHOWN_ON_OVERVIEW])}
     return page.Part("cameras", "cameras/overview/cameras.html", context, "cameras devices", _("Cameras"))
 
 
@@ -510,5 +514,5 @@ def device_part(request: HttpRequest, device: Any) -> page.Part | None:
         shown = queries.camera_for(request.user, device.pk)
     except NotFound:  # restricted to others
         return None
-    context = {"camera": shown, **_status(shown)}
+    context = {"camera": shown, **_status(shown), **_shown(request, [device.pk])}
     return page.Part("camera", "cameras/device/camera.html", context, "cameras", _("Camera"))

@@ -165,23 +165,38 @@ def test_the_wall_says_that_there_are_no_cameras(signed):
 
 @pytest.mark.parametrize(("count", "shown"), [(1, 1), (9, 9), (60, 24)])
 def test_the_wall_has_a_tile_for_each_camera_of_a_page(signed, account, actor, count, shown):
-    _cameras(account, actor, count)
+    Camera.objects.bulk_create(Camera(device_id=id, connected_at=NOON) for id in _cameras(account, actor, count))
     html = signed.get("/cameras/").content.decode()
     assert html.count("data-tile") == shown
     assert ("page=2" in html) == (count > shown)
 
 
 def test_the_wall_asks_the_same_for_one_camera_and_for_many(signed, account, actor, eye):
+    Camera.objects.create(device=eye)
     one = queries_of(signed, "/cameras/")
     Camera.objects.bulk_create(Camera(device_id=id) for id in _cameras(account, actor, 40))
     assert queries_of(signed, "/cameras/") == one
 
 
+def shown_on(client, query):
+    return [tile["camera"].pk for tile in client.get(f"/cameras/{query}").context["tiles"]]
+
+
+def test_a_camera_that_is_away_shows_its_newest_picture(signed, things):
+    commit(Gone(things["camera"], NOON_MS + 1, NOON_MS + 1))
+    small = "/cameras/{camera}/images/{image}/small.jpg".format(**things)
+    html = signed.get("/cameras/").content.decode()
+    assert small in html
+    assert "data-tile" not in html
+    Device.objects.update(owned_at=NOON.replace(hour=13))  # sold
+    assert small not in signed.get("/cameras/").content.decode()
+
+
 def test_cameras_are_found_by_name_and_by_id(signed, account, actor):
     first, second = _cameras(account, actor, 2)
     Device.objects.filter(pk=first).update(name="Portón")
-    assert [one.pk for one in signed.get("/cameras/?q=portón").context["cameras"]] == [first]
-    assert [one.pk for one in signed.get(f"/cameras/?q={second.lower()}").context["cameras"]] == [second]
+    assert shown_on(signed, "?q=portón") == [first]
+    assert shown_on(signed, f"?q={second.lower()}") == [second]
     assert "No camera matches" in text_of(signed.get("/cameras/?q=nowhere", headers=ENGLISH))
 
 
@@ -457,7 +472,7 @@ def test_only_who_is_named_may_look(signed, client, connected, vera, carla):
 def test_the_overview_has_the_first_cameras(signed, account, actor):
     _cameras(account, actor, 9)
     [part] = [part for part in signed.get("/").context["parts"] if part.name == "cameras"]
-    assert (len(part.context["cameras"]), part.context["count"]) == (6, 9)
+    assert (len(part.context["tiles"]), part.context["count"]) == (6, 9)
 
 
 def test_a_device_that_is_no_camera_has_no_camera_page(signed, device):

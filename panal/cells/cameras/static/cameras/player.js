@@ -154,6 +154,7 @@ export class Player {
       this.root.style.setProperty("--ratio", `${picture.width} / ${picture.height}`);
     }
     this.drawing.drawImage(picture, 0, 0);
+    this.root.classList.add("has-picture");
   }
 
   count(bytes) {
