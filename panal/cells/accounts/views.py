@@ -9,6 +9,7 @@ from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -47,6 +48,7 @@ def _account(request: HttpRequest) -> Account:
 
 
 @login_required
+@never_cache
 def people(request: HttpRequest) -> HttpResponse:
     if page.account_of(request) is None:
         return render(request, "accounts/no_account.html")
@@ -225,25 +227,33 @@ def switch_account(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+@never_cache
 def accounts(request: HttpRequest) -> HttpResponse:
     """All accounts, for the operator's people."""
     if not request.user.is_staff:  # type: ignore[union-attr]
         raise NotFound("not_found")
     form = NewAccountForm(request.POST or None)
+    link = ""
     if request.method == "POST" and form.is_valid():
         queries.require(request.user, None, MANAGE)  # type: ignore[arg-type]
         with refusals_on(form):
-            _create_account(request, form)
-            return redirect("accounts")
+            link = _create_account(request, form)
+            if not link:
+                return redirect("accounts")
+            form = NewAccountForm()
     found = queries.account_counts_for(request.user).order_by("name", "id")  # type: ignore[arg-type]
     if search := request.GET.get("q", "").strip():
         found = found.filter(name__icontains=search)
-    context = {"form": form, "rows": page.paginated(request, found), "search": search}
+    context = {"form": form, "link": link, "rows": page.paginated(request, found), "search": search}
     return render(request, "accounts/accounts.html", context)
 
 
-def _create_account(request: HttpRequest, form: NewAccountForm) -> None:
-    made = actions.create_account(name=form.cleaned_data["name"], actor=actor_of(request))
-    if email := form.cleaned_data["owner_email"]:
-        actions.add_member(account=made, email=email, role="owner", actor=actor_of(request))
+def _create_account(request: HttpRequest, form: NewAccountForm) -> str:
+    """The link by which its owner comes in, where no mail tells them."""
+    owner = None
+    with transaction.atomic():
+        made = actions.create_account(name=form.cleaned_data["name"], actor=actor_of(request))
+        if email := form.cleaned_data["owner_email"]:
+            owner = actions.add_member(account=made, email=email, role="owner", actor=actor_of(request)).user
     messages.success(request, _("The account “%(name)s” is there.") % {"name": made.name})
+    return _invite(request, owner) if owner else ""

@@ -4,6 +4,7 @@ from panal.cells.accounts import actions
 from panal.cells.accounts.actor import person
 from panal.cells.accounts.models import AuditEntry, MachineToken, Membership, User
 from panal.control.tests.pages import FormCases, PageCases, queries_of, text_of
+from panal.settings import Settings
 
 EVERYBODY = {"alice", "bob", "carla", "vera", "charlie", "sam", "fay", "ada"}
 MANAGERS = {"alice", "ada"}
@@ -203,3 +204,18 @@ def _tokens(alice, account, count):
 
 
 MAKE = {"members": _members, "entries": _entries, "tokens": _tokens}
+
+
+def test_the_owner_of_a_new_account_gets_a_link_or_a_mail_but_never_both(client, ada, settings, mailoutbox):
+    client.force_login(ada)
+    settings.PUBLIC_URL = "https://panal.example"
+    shown = client.post("/staff/accounts/", {"name": "Norte", "owner_email": "nora@example.com"})
+    link = shown.context["link"]
+    assert "/accounts/password/reset/key/" in link and link in shown.content.decode() and mailoutbox == []
+    client.logout()
+    assert client.get(link, follow=True).context["form"].fields.keys() == {"password1", "password2"}
+    client.force_login(ada)
+    settings.PANAL = Settings({**settings.PANAL.values, "email_url": "smtp://mail.example"})
+    response = client.post("/staff/accounts/", {"name": "Sur", "owner_email": "sara@example.com"})
+    [mail] = mailoutbox
+    assert response.status_code == 302 and mail.to == ["sara@example.com"] and "/reset/key/" in mail.body
