@@ -344,6 +344,7 @@ def stalled(seconds: float) -> list[Figure]:
 
 CAMERAS, VIEWERS_EACH = 100, 2
 VGA, VGA_FPS = 15 * 1024, 5.0
+STEPS = 12
 
 
 async def _send_many(port: int, devices: list[dict[str, str]], seconds: float) -> int:
@@ -398,7 +399,7 @@ def look_many(port: int, ids: list[str], token: str, seconds: float) -> list[int
 
 
 def soak(seconds: float) -> list[Figure]:
-    """100 cameras with 2 viewers each: memory at a fifth of the time and near its end. `--seconds 600` is the real one."""
+    """100 cameras with 2 viewers each: memory from the middle of the time to its end. The goal's is `--seconds 600`."""
     seconds = max(seconds, 30.0)
     with tempfile.TemporaryDirectory() as folder, Panal(Path(folder)) as panal, processes() as pool:
         panal.user("soak@example.org", account="Soak")
@@ -410,26 +411,20 @@ def soak(seconds: float) -> list[Figure]:
         time.sleep(SETTLE_S)
         looking = pool.submit(look_many, server.http_port, [d["device_id"] for d in devices], token, seconds - 5)
         time.sleep(seconds / 5 + 5)
-        before, spent = server.rss(), server.cpu_s()
-        time.sleep(seconds * 3 / 5)
-        after, spent = server.rss(), server.cpu_s() - spent
+        spent = server.cpu_s()
+        sizes = [server.rss()]
+        for _ in range(STEPS):
+            time.sleep(seconds * 3 / 5 / STEPS)
+            sizes.append(server.rss())
+        spent = server.cpu_s() - spent
         sent, seen = sending.result(), looking.result()
     rate = sum(seen) / len(seen) / (seconds - 5)
+    late = sizes[-1] - sizes[STEPS // 2]
+    said = " ".join(f"{size / 1e6:.0f}" for size in sizes)
     return [
-        under(
-            "100 cameras, 2 viewers each: memory grows by",
-            (after - before) / 1e6,
-            10.0,
-            "MB",
-            f"at {after / 1e6:.0f} MB",
-        ),
+        under("100 cameras, 2 viewers each: memory grows by", late / 1e6, 5.0, "MB", f"MB in turn: {said}"),
         Figure(
-            "frames a second to each viewer",
-            rate,
-            "",
-            "5",
-            rate > 4.7,
-            f"{sent} sent, CPU {spent / (seconds * 0.6):.0%}",
+            "frames a second to each viewer", rate, "", "5", rate > 4.7, f"{sent} sent, CPU {spent / seconds / 0.6:.0%}"
         ),
     ]
 
