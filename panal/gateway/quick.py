@@ -108,7 +108,7 @@ class _Reading:
     def __init__(self) -> None:
         self.url = b""
         self.headers: list[tuple[bytes, bytes]] = []
-        self.is_complete = self.is_beyond = False
+        self.is_complete = False
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -118,9 +118,6 @@ class _Reading:
 
     def on_headers_complete(self) -> None:
         self.is_complete = True
-
-    def on_body(self, body: bytes) -> None:
-        self.is_beyond = True
 
 
 @lru_cache(maxsize=HEADS)
@@ -133,7 +130,7 @@ def head_of(head: bytes) -> Head | None:
     except (httptools.HttpParserError, httptools.HttpParserUpgrade):
         return None
     is_usual = parser.get_method() == b"POST" and parser.get_http_version() == "1.1" and parser.should_keep_alive()
-    if not is_usual or not reading.is_complete or reading.is_beyond:
+    if not is_usual or not reading.is_complete:
         return None
     return _head(reading.url, reading.headers)
 

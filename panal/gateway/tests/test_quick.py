@@ -12,6 +12,7 @@ import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from panal.gateway.gateway import Gateway
 from panal.gateway.quick import MAX_HEAD, head_of
@@ -26,14 +27,33 @@ class Served:
     """The gateway behind uvicorn on a free port; `ordinary` counts what came through ASGI."""
 
     def __init__(self, gateway: Gateway, protocol: Any) -> None:
-        self.ordinary = 0
+        self.ordinary = self.received = 0
         self.lines: list[Line] = []
         self._app = gateway.front(Starlette(routes=gateway.routes()))
         self.server = uvicorn.Server(
             uvicorn.Config(
-                self._count, port=0, http=protocol, lifespan="off", log_config=None, ws="none", interface="asgi3"
+                self._count,
+                port=0,
+                http=self._counting(protocol),
+                lifespan="off",
+                log_config=None,
+                ws="none",
+                interface="asgi3",
             )
         )
+
+    def _counting(self, protocol: Any) -> Any:
+        def data_received(connection: Any, data: bytes) -> None:
+            self.received += len(data)
+            protocol.data_received(connection, data)
+
+        return type("Counting", (protocol,), {"data_received": data_received})
+
+    @property
+    def connection(self) -> Any:
+        """The server's side of the only connection."""
+        [connection] = self.server.server_state.connections
+        return connection
 
     async def _count(self, scope: Any, receive: Any, send: Any) -> None:
         self.ordinary += 1
@@ -49,19 +69,23 @@ class Served:
 
     async def connect(self) -> "Line":
         port = self.server.servers[0].sockets[0].getsockname()[1]
-        self.lines.append(Line(*await asyncio.open_connection("127.0.0.1", port)))
+        self.lines.append(Line(self, *await asyncio.open_connection("127.0.0.1", port)))
         return self.lines[-1]
 
 
 class Line:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
+    def __init__(self, served: Served, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.served, self.reader, self.writer = served, reader, writer
+
+    async def say(self, piece: bytes) -> None:
+        """Send it, and wait until the server has it: so that it comes alone."""
+        before = self.served.received
+        self.writer.write(piece)
+        await until(lambda: self.served.received == before + len(piece))
 
     async def ask(self, *pieces: bytes) -> tuple[int, dict[str, str], Any]:
         for piece in pieces:
-            self.writer.write(piece)
-            await self.writer.drain()
-            await asyncio.sleep(0)
+            await self.say(piece)
         return await self.answer()
 
     async def answer(self) -> tuple[int, dict[str, str], Any]:
@@ -146,7 +170,7 @@ CASES: dict[str, tuple[Callable[[str], bytes], bool]] = {
 @pytest.mark.parametrize("name", CASES)
 async def test_it_answers_as_the_ordinary_way_does(serve: Any, store: MemoryStore, token: str, name: str) -> None:
     said, is_short = CASES[name]
-    quick, plain = await serve(), await serve("httptools")
+    quick, plain = await serve(), await serve(HttpToolsProtocol)
     answers = [await (await served.connect()).ask(said(token)) for served in (quick, plain)]
     assert _without_what_differs(answers[0]) == _without_what_differs(answers[1])
     assert quick.ordinary == (0 if is_short else plain.ordinary)
@@ -179,38 +203,76 @@ async def test_both_ways_take_turns_on_one_connection(serve: Any, store: MemoryS
         assert served.ordinary == round
 
 
-async def test_answers_keep_the_order_of_the_requests(serve: Any, store: MemoryStore, token: str) -> None:
-    """Pipelined in one piece, and sent one by one before the first answer."""
+async def test_a_request_inside_the_head_of_another_is_no_request(serve: Any, store: MemoryStore, token: str) -> None:
+    whole = request(token)
+    pieces = f"POST {INGEST} HTTP/1.1\r\nHost: panal\r\nX-Says: ".encode(), whole
+    quick, plain = await serve(), await serve(HttpToolsProtocol)
+    answers = [await (await served.connect()).ask(*pieces) for served in (quick, plain)]
+    assert _without_what_differs(answers[0]) == _without_what_differs(answers[1])
+    assert quick.ordinary == 1
+
+
+class Blocked:
+    """A store that commits only when it is let."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.may_commit, self.began = threading.Event(), threading.Event()
+        store.before_commit = self._before_commit
+
+    def _before_commit(self, entries: Any) -> None:
+        self.began.set()
+        self.may_commit.wait(10)
+
+
+@pytest.mark.parametrize("path", [INGEST, "/api/v1/devices/heartbeat"])
+async def test_answers_keep_the_order_of_the_requests(serve: Any, store: MemoryStore, token: str, path: str) -> None:
+    """The second, which is refused at once, waits for the first, whichever way that takes."""
+    served, blocked = await serve(), Blocked(store)
+    line = await served.connect()
+    await line.say(request(token, path=path))
+    await until(blocked.began.is_set)
+    await line.say(request(token, b"{"))
+    await until(lambda: served.connection.flow.read_paused)
+    blocked.may_commit.set()
+    assert (await line.answer())[0] // 100 == 2
+    status, _, body = await line.answer()
+    assert (status, json.loads(body)["error"]["code"]) == (400, "not_json")
+    assert (await line.ask(request(token)))[0] == 201
+
+
+async def test_requests_in_one_piece_are_answered_in_their_order(serve: Any, store: MemoryStore, token: str) -> None:
+    line = await (await serve()).connect()
+    events = [event() for _ in range(5)]
+    await line.say(b"".join([request(token, one) for one in events]))
+    for one in events:
+        status, _, body = await line.answer()
+        assert (status, json.loads(body)["eventId"]) == (201, str(store.event_ids[one["eventUid"]]))
+
+
+async def test_a_connection_that_waits_for_its_answer_is_not_idle(serve: Any, store: MemoryStore, token: str) -> None:
     served = await serve()
     line = await served.connect()
-    for together in (True, False):
-        events = [event() for _ in range(5)]
-        requests = [request(token, one) for one in events]
-        for piece in [b"".join(requests)] if together else requests:
-            line.writer.write(piece)
-            await line.writer.drain()
-        for one in events:
-            status, _, body = await line.answer()
-            assert (status, json.loads(body)["eventId"]) == (201, str(store.event_ids[one["eventUid"]]))
+    assert (await line.ask(request(token)))[0] == 201
+    assert served.connection.timeout_keep_alive_task is not None
+    blocked = Blocked(store)
+    await line.say(request(token))
+    await until(blocked.began.is_set)
+    assert served.connection.timeout_keep_alive_task is None
+    blocked.may_commit.set()
+    assert (await line.answer())[0] == 201
 
 
 async def test_an_answer_comes_after_the_commit_also_when_the_server_stops(
     serve: Any, store: MemoryStore, token: str
 ) -> None:
-    served, may_commit, began = await serve(), threading.Event(), threading.Event()
-
-    def before_commit(entries: Any) -> None:
-        began.set()
-        may_commit.wait(10)
-
-    store.before_commit = before_commit
+    served, blocked = await serve(), Blocked(store)
     line = await served.connect()
     line.writer.write(request(token))
-    await until(began.is_set)
+    await until(blocked.began.is_set)
     stopping = asyncio.create_task(served.stop())
     await until(lambda: not served.server.servers[0].is_serving())
     assert not store.events
-    may_commit.set()
+    blocked.may_commit.set()
     status, headers, _ = await line.answer()
     assert (status, headers["connection"], len(store.events)) == (201, "close", 1)
     assert await line.reader.read() == b""
@@ -218,20 +280,14 @@ async def test_an_answer_comes_after_the_commit_also_when_the_server_stops(
 
 
 async def test_a_caller_that_has_gone_disturbs_nobody(serve: Any, store: MemoryStore, token: str) -> None:
-    served, may_commit, began = await serve(), threading.Event(), threading.Event()
-
-    def before_commit(entries: Any) -> None:
-        began.set()
-        may_commit.wait(10)
-
-    store.before_commit = before_commit
+    served, blocked = await serve(), Blocked(store)
     gone, stays = await served.connect(), await served.connect()
     gone.writer.write(request(token))
     stays.writer.write(request(token))
-    await until(began.is_set)
+    await until(blocked.began.is_set)
     gone.writer.transport.abort()
     await until(lambda: len(served.server.server_state.connections) == 1)
-    may_commit.set()
+    blocked.may_commit.set()
     assert (await stays.answer())[0] == 201
     await until(lambda: len(store.events) == 2)
 
