@@ -33,6 +33,7 @@ class ReaderTest(unittest.TestCase):
     def test_a_card_that_stays_is_read_once(self):
         self.hold(SEVEN)
         self.assertEqual([self.reader.poll() for _ in range(20)], [SEVEN] + [None] * 19)
+        self.assertEqual(self.reader._missed, 0)  # it answers every time: it was put to sleep, and is woken
 
     def test_a_card_that_was_taken_away_is_read_again(self):
         self.hold(FOUR)
@@ -256,7 +257,7 @@ class PartsTest(unittest.TestCase):
         knob = door.Knob(self.machine.adc(34))
         self.machine.analog[34] = 1234
         self.assertEqual(knob.value(), 1234)
-        values = [1234 << 4, 4095 << 4, 1234 << 4]
+        values = [1234 << 4, 1234 << 4, 4095 << 4]
         knob._adc.read_u16 = lambda: values.pop()
         self.assertEqual(knob.value(), 1234)
 

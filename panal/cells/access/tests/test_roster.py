@@ -147,9 +147,10 @@ class RosterTest(unittest.TestCase):
         with open(self.root + "/access", "rb") as file:
             data = file.read()
         for cut in (0, 5, len(data) - 30, len(data) - 1):
-            with open(self.root + "/access", "wb") as file:
-                file.write(data[:cut])
-            self.assertEqual(roster.Roster(self.root).counts, roster.NONE)
+            for rest in (data[:cut], data[cut + 1 :]):
+                with open(self.root + "/access", "wb") as file:
+                    file.write(rest)
+                self.assertEqual(roster.Roster(self.root).counts, roster.NONE)
 
     def test_a_draft_of_an_earlier_life_is_removed(self):
         self.take(self.page(4, entries(range(10)), next=12))
