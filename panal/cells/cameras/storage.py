@@ -133,6 +133,8 @@ class Keeper:
 
     def tick(self, now_s: float) -> None:
         """Called every second."""
+        if self.cutter.is_recording and not self.wants():  # no frame comes any more that would end it
+            self._storage.recorder.do(self.camera.device_id, self.cutter.end())
         self._apply()
         late = [want for want in self._wanted if now_s - want.since_s > WAIT_S]
         self._wanted = [want for want in self._wanted if want not in late]

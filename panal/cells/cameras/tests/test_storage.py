@@ -113,6 +113,15 @@ async def test_a_recording_is_whole_when_the_camera_goes(world: World) -> None:
         assert [bytes(p) for p in container.demux(video=0) if p.size] == MOVING
 
 
+async def test_switching_recording_off_ends_it_without_another_frame(world: World) -> None:
+    camera = await world.cam()
+    await changed(world, record="always")
+    await stream(world, camera, MOVING[:5])
+    await changed(world, record="off")
+    [clip] = await until(lambda: told(world, "clip"))
+    assert clip.frames == 5
+
+
 async def test_becoming_private_ends_the_recording_at_once(world: World) -> None:
     camera = await world.cam()
     await changed(world, record="always")
