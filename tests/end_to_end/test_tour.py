@@ -18,7 +18,7 @@ from tests.running import Panal
 ROOT = Path(__file__).parents[2]
 PICTURES = Path(os.environ.get("PICTURES", ROOT / "screenshots"))
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
-ROSA = "Colgante de Rosa"
+ROSA, DOOR = "Colgante de Rosa", "Puerta principal"
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,29 @@ def test_the_tour_is_as_the_readme_tells_it(visit: BrowserContext) -> None:
 
     overview.get_by_role("link", name=ROSA).first.click()
     overview.wait_for_url(re.compile(r"/(devices|care|events)/"))
+
+
+def test_the_cameras_of_the_tour_move_and_its_door_opens(visit: BrowserContext) -> None:
+    wall, bench, door = visit.new_page(), visit.new_page(), visit.new_page()
+    wall.goto("/cameras/")
+    expect(wall.locator(".player[data-state=live]")).to_have_count(3, timeout=30_000)
+    picture(wall, "cameras")
+
+    bench.goto("/bench/")
+    door.goto("/doors/")
+    door.get_by_role("link", name=DOOR).first.click()
+    board = bench.locator("section.board").filter(has_text=DOOR)
+    expect(board.get_by_text("WELCOME, INPUT")).to_be_visible(timeout=30_000)
+    board.get_by_role("button", name="Rosa").click()
+    expect(board.get_by_text("ACCESS GRANTED!")).to_be_visible(timeout=20_000)
+    expect(door.get_by_text("Rosa").first).to_be_visible(timeout=20_000)
+    picture(door, "door")
+    board.get_by_role("button", name="Open the door").click()
+    board.get_by_role("button", name="Close the door").click(timeout=20_000)
+    force = board.get_by_role("button", name="Force the door")
+    expect(force).to_be_visible(timeout=20_000)
+    force.click()
+    expect(door.get_by_text("Forced").first).to_be_visible(timeout=20_000)
 
 
 def test_the_same_pages_on_a_phone_in_spanish_and_dark(browser: Browser, demo: Panal, visit: BrowserContext) -> None:
