@@ -1,16 +1,20 @@
 """TLS on all three ports: a board in the MicroPython VM trusts the private authority, and nobody else's."""
 
+import re
 import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import requests
 
 from tests.end_to_end.boards import VirtualBoard
+from tests.end_to_end.cameras import VirtualCamera
 from tests.running import Panal, clean_environment
 
 
@@ -58,6 +62,33 @@ def test_a_board_that_pins_another_authority_tells_the_server_nothing(
         board.wait_for_log("certificate")
         assert {"link": "up"} not in board.said
         assert secured.panal.count("care_event", device["device_id"]) == 0
+
+
+def test_a_camera_that_pins_the_authority_streams_beside_its_link(secured: Secured, tmp_path: Path) -> None:
+    [device] = secured.panal.mint("camera-1")
+    with VirtualCamera(secured.panal, device, tmp_path / "flash", "--ca", str(secured.authority)) as camera:
+        camera.wait_for(link="up", stream="up")
+        metric = re.compile(f'panal_camera_frames_total{{camera="{device["device_id"]}"}} [1-9]')
+        deadline = time.monotonic() + 30
+        while not metric.search(
+            requests.get(f"{secured.panal.url}/metrics", verify=secured.authority, timeout=10).text
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+def test_a_camera_that_pins_another_authority_shows_the_server_nothing(secured: Secured, tmp_path: Path) -> None:
+    [device] = secured.panal.mint("camera-1")
+    other = authority(tmp_path / "other") / "ca.pem"
+    with VirtualCamera(secured.panal, device, tmp_path / "flash", "--ca", str(other)) as camera:
+        camera.wait_for_log("stream: ")
+        camera.wait_for_log("certificate")
+        assert {"stream": "up"} not in camera.said
+        assert f'panal_camera_frames_total{{camera="{device["device_id"]}"}}' not in metrics(secured)
+
+
+def metrics(secured: Secured) -> str:
+    return requests.get(f"{secured.panal.url}/metrics", verify=secured.authority, timeout=10).text
 
 
 @pytest.mark.parametrize("port", ["http", "stream", "mqtt"])
