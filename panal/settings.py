@@ -72,6 +72,7 @@ TABLE = (
         secret=True,
     ),
     Setting("PANAL_EMAIL_FROM", str, "panal@localhost", "Sender of mail."),
+    Setting("PANAL_DISK_MIN_MB", int, 200, "With less room for its data the server says it is not well.", minimum=0),
     Setting("PANAL_WORKERS", int, 8, "Threads that answer pages.", minimum=1, maximum=64),
     Setting(
         "PANAL_HEARTBEAT_S", int, 120, "How often devices are asked to give a sign of life.", minimum=5, maximum=86400

@@ -22,7 +22,6 @@ from panal.settings import NAMES, Settings
 
 from .start import Data, settings_with
 
-FREE_WRONG_BYTES = 200_000_000
 FREE_WARN_BYTES = 2_000_000_000
 CERTIFICATE_WARN_DAYS = 30
 PATIENCE_S = 3.0
@@ -113,7 +112,7 @@ def disk(settings: Settings) -> Iterator[Finding]:
     place = folder if folder.exists() else next(parent for parent in folder.parents if parent.exists())
     free = shutil.disk_usage(place).free
     what = f"{free / 1e9:.1f} GB free for {folder}"
-    if free < FREE_WRONG_BYTES:
+    if free < settings.disk_min_mb * 1_000_000:
         yield Finding("disk", WRONG, what, "Make room, or move PANAL_DATA: a full disk refuses every event.")
     elif free < FREE_WARN_BYTES:
         yield Finding("disk", WARNING, what, "Make room soon, or shorten the PANAL_…_DAYS settings.")

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import logging
+import secrets
 import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
@@ -54,8 +55,13 @@ class Context(Protocol):
 
 
 class Callout:
-    def __init__(self, context: Context, access: Access, leaves: Iterable[str], older: Older | None = None) -> None:
+    """`lasts_s`: after so long the broker asks again about a connection; 0: never, since we can always end one."""
+
+    def __init__(
+        self, context: Context, access: Access, leaves: Iterable[str], older: Older | None = None, lasts_s: int = 0
+    ) -> None:
         self._context = context
+        self._lasts_s = lasts_s
         self._older = older
         self._leaves = sorted(leaves)
         self._account = access.account
@@ -151,7 +157,12 @@ class Callout:
             "sub": {"allow": [*hears, "$MQTT.sub.>", "$MQTT.deliver.pubrel.>"]},
         }
         user = {"type": "user", "version": 2, "subs": -1, "data": -1, "payload": MAX_PAYLOAD, **permissions}
-        return self._signed({"sub": user_key, "aud": self._account, "name": device_id, "nats": user})
+        ends = {"exp": int(time.time()) + self._life_s()} if self._lasts_s else {}
+        return self._signed({"sub": user_key, "aud": self._account, "name": device_id, "nats": user, **ends})
+
+    def _life_s(self) -> int:
+        """Up to a quarter longer than the least, so that boards which came together do not come again together."""
+        return self._lasts_s + secrets.randbelow(self._lasts_s // 4 + 1)
 
     def answer(self, user_key: str, server_id: str, answer: dict[str, str]) -> str:
         nats = {"type": "authorization_response", "version": 2, **answer}

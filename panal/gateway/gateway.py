@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
@@ -44,6 +45,8 @@ THREADS = 6
 EXPIRE_S = 5.0
 CONNECT_S = 5.0
 HEALTH_S = 3.0
+PERMIT_S = 3600
+"""How long a connection to a broker that is not ours may last (docs/decisions/0017-a-permit-ends.md)."""
 COMPLAINTS_PER_MIN = 6
 
 
@@ -198,7 +201,18 @@ class Gateway:
 
     async def health(self) -> dict[str, bool]:
         """Which part works."""
-        return {"broker": self.broker_up, "ledger": self.ledger.alive, "database": await self._database_answers()}
+        return {
+            "broker": self.broker_up,
+            "ledger": self.ledger.alive,
+            "database": await self._database_answers(),
+            "disk": await asyncio.to_thread(self._disk_has_room),
+        }
+
+    def _disk_has_room(self) -> bool:
+        try:
+            return shutil.disk_usage(self.settings.data).free >= self.settings.disk_min_mb * 1_000_000
+        except OSError:
+            return False
 
     async def _database_answers(self) -> bool:
         try:
@@ -239,7 +253,8 @@ class Gateway:
 
     async def _connect(self, access: Access) -> None:
         """Our two connections. One that is not there yet is made as soon as it can be: HTTP works without."""
-        self.callout = Callout(self, access, (*self._leaves(), "event"), self._older)
+        lasts_s = PERMIT_S if self.settings.nats_url else 0
+        self.callout = Callout(self, access, (*self._leaves(), "event"), self._older, lasts_s)
         connecting = self._spawn(self._keep_connecting(access))
         await asyncio.wait([connecting], timeout=CONNECT_S)
         if connecting.done():

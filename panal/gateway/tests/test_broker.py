@@ -21,6 +21,7 @@ from panal.gateway.broker import (
     new_access,
 )
 from panal.gateway.gateway import Gateway
+from panal.settings import Settings
 
 from .conftest import Board, settings_for, until
 from .memory import MemoryStore
@@ -150,12 +151,11 @@ def ports_of(folder: Path) -> dict[str, int]:
     return found
 
 
-async def test_an_external_broker_does_the_same(external: Any, tmp_path: Path) -> None:
+def external_settings(external: Any, tmp_path: Path) -> tuple[dict[str, int], Settings]:
+    """(its ports, the settings of a server that uses it)"""
     access, folder = external
-    log = folder / "nats.log"
-    await until(lambda: log.exists() and "Server is ready" in log.read_text())
-    ports, store = ports_of(folder), MemoryStore()
-    settings = settings_for(
+    ports = ports_of(folder)
+    return ports, settings_for(
         tmp_path,
         PANAL_NATS_URL=f"nats://127.0.0.1:{ports['nats']}",
         PANAL_NATS_USER=access.user,
@@ -164,6 +164,16 @@ async def test_an_external_broker_does_the_same(external: Any, tmp_path: Path) -
         PANAL_NATS_SYS_PASSWORD=access.sys_password,
         PANAL_NATS_ISSUER_SEED=access.issuer_seed.decode(),
     )
+
+
+async def is_ready(external: Any) -> None:
+    log = external[1] / "nats.log"
+    await until(lambda: log.exists() and "Server is ready" in log.read_text())
+
+
+async def test_an_external_broker_does_the_same(external: Any, tmp_path: Path) -> None:
+    await is_ready(external)
+    (ports, settings), store = external_settings(external, tmp_path), MemoryStore()
     replicas = [Gateway(settings, store), Gateway(settings, store)]
     for replica in replicas:
         await replica.start()
@@ -183,6 +193,31 @@ async def test_an_external_broker_does_the_same(external: Any, tmp_path: Path) -
             await replica.stop()
 
 
+async def test_a_revoked_board_does_not_outlast_its_permit_though_nobody_can_throw_it_out(
+    external: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when our link to somebody else's broker is down: no kick reaches it, and the broker asks again by itself."""
+    monkeypatch.setattr("panal.gateway.gateway.PERMIT_S", 2)
+    monkeypatch.setattr("panal.gateway.identity.KEEP_S", 0.1)
+    await is_ready(external)
+    (ports, settings), store = external_settings(external, tmp_path), MemoryStore()
+    gateway = Gateway(settings, store)
+    await gateway.start()
+    old = store.add("A")
+    boards = [await asyncio.to_thread(Board, "A", old, ports["mqtt"])]
+    try:
+        await until(lambda: gateway.is_connected("A"))
+        boards[0].client.reconnect_delay_set(60, 60)
+        store.add("A", token="f" * 64)
+        await until(boards[0].gone.is_set)
+        boards += [await asyncio.to_thread(Board, "A", token, ports["mqtt"]) for token in (old, "f" * 64)]
+        await until(lambda: [board.connected for board in boards[1:]] == [False, True])
+    finally:
+        for board in boards:
+            board.close()
+        await gateway.stop()
+
+
 async def test_an_external_broker_that_is_away_does_not_keep_http_from_working(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,7 +226,7 @@ async def test_an_external_broker_that_is_away_does_not_keep_http_from_working(
     settings = settings_for(tmp_path, PANAL_NATS_URL="nats://127.0.0.1:1", PANAL_NATS_ISSUER_SEED=seed)
     gateway = Gateway(settings, MemoryStore())
     await gateway.start()
-    assert await gateway.health() == {"broker": False, "ledger": True, "database": True}
+    assert await gateway.health() == {"broker": False, "ledger": True, "database": True, "disk": True}
     await gateway.stop()
 
 

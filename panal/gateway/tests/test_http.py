@@ -14,7 +14,7 @@ from panal.gateway.limits import Failures, Rates
 from panal.gateway.store import Desired, DomainEvent, OpenCommand
 from panal.protocol.errors import Unavailable
 
-from .conftest import Answer, Http, until
+from .conftest import Answer, Http, settings_for, until
 from .memory import MemoryStore
 
 INGEST = "/api/v1/events/ingest"
@@ -455,6 +455,13 @@ async def test_health_and_metrics(board: Http, gateway: Gateway) -> None:
     assert 'panal_http_total{path="events/ingest",status="201"} 1.0' in text
     assert "panal_broker_up 1.0" in text
     assert (await Http(gateway, "8.8.8.8", "https").get("/metrics")).status == 403
+
+
+async def test_health_says_that_the_disk_is_nearly_full(http: Http, gateway: Gateway) -> None:
+    assert (await http.get("/api/health")).json["disk"] is True
+    gateway.settings = settings_for(gateway.settings.data, PANAL_DISK_MIN_MB="900000000")
+    health = await http.get("/api/health")
+    assert (health.status, health.json["disk"], health.json["ok"]) == (503, False, False)
 
 
 async def test_health_says_which_part_does_not_work(
