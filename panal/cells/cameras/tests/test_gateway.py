@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 import uvicorn
 from picows import WSMsgType
@@ -20,6 +21,7 @@ from panal.gateway.gateway import Gateway
 from panal.gateway.store import DomainEvent
 from panal.gateway.tests.conftest import Http, settings_for, until
 
+from .pictures import jpeg
 from .streams import Cam, Peer, Store, picture
 
 LOOKING = "Bearer of-alice"
@@ -471,3 +473,18 @@ async def test_an_mjpeg_viewer_that_reads_slowly_skips_frames(world: World) -> N
     assert max(look.skipped for look in world.cameras.looks) > 10
     writer.close()
     await until(lambda: len(world.cameras.looks) == 1)
+
+
+async def test_ffmpeg_reads_the_mjpeg_with_the_token_as_its_password(world: World) -> None:
+    camera, at = await world.cam(), f"127.0.0.1:{world.http_port}"
+    reading = asyncio.create_task(asyncio.to_thread(read_by_ffmpeg, f"http://frigate:of-alice@{at}/cameras/CAM/mjpeg"))
+    async with asyncio.timeout(20):
+        while not reading.done():
+            camera.frame_out(jpeg(320, 240))
+            await asyncio.wait([reading], timeout=0.05)
+    assert await reading == [(320, 240)] * 5
+
+
+def read_by_ffmpeg(url: str) -> list[tuple[int, int]]:
+    with av.open(url, format="mpjpeg", timeout=10) as container:
+        return [(frame.width, frame.height) for _, frame in zip(range(5), container.decode(video=0), strict=False)]
