@@ -210,7 +210,7 @@ class Gateway:
 
     def _disk_has_room(self) -> bool:
         try:
-            return shutil.disk_usage(self.settings.data).free >= self.settings.disk_min_mb * 1_000_000
+            return bool(shutil.disk_usage(self.settings.data).free >= self.settings.disk_min_mb * 1_000_000)
         except OSError:
             return False
 
