@@ -371,3 +371,16 @@ def test_a_door_s_time_zone_is_a_new_list_and_ends_with_its_owner(door, other_ac
     assert version(door) == 1
     moved = move_device(device=door, account_id=other_account.pk, actor=actor)
     assert lists.zone_name(moved) == "UTC"
+
+
+def test_hours_of_many_lines_are_cut_to_what_a_board_holds(door, holder, card, account, actor):
+    def schedule(name, first):
+        lines = [[1, first + 10 * n, first + 10 * n + 5] for n in range(rules.MAX_WINDOWS)]
+        return actions.save_schedule(account_id=account.pk, name=name, windows=lines, actor=actor)
+
+    both = [schedule("A", 0), schedule("B", 600)]
+    grants = [{"schedule": one} for one in both]
+    actions.save_holder(account_id=account.pk, name="Rosa", holder=holder, actor=actor, grants=grants)
+    [[_number, windows]] = listed(door).schedules
+    assert len(windows) == rules.MAX_WINDOWS
+    assert all(window in [*both[0].windows, *both[1].windows] for window in windows)

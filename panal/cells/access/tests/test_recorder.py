@@ -86,6 +86,16 @@ def test_an_alarm_is_a_row_that_is_open(door, kind):
     assert [(event.name, event.topic, event.device_id) for event in heard] == [(f"door.{kind}", "doors", door.pk)]
 
 
+def test_an_alarm_that_is_sent_again_is_one_alarm_and_no_news(door):
+    event = said(door.pk, 1, "door.alarm", reason="forced", door="open", method="door")
+    record(event)
+    with collected() as heard:
+        [answer] = record(event)
+    assert answer.duplicated
+    assert heard == []
+    assert Alarm.objects.count() == 1
+
+
 def test_what_is_over_is_still_open_until_somebody_knows(door, actor):
     record(said(door.pk, 1, "door.alarm", reason="held", method="door"))
     record(said(door.pk, 2, "door.note", reason="held_over", method="door"))
