@@ -14,7 +14,7 @@ from panal.control.events import publish_on_commit
 from panal.gateway.store import DomainEvent
 
 from . import queries
-from .models import Camera, Clip, Image, Job, JobState
+from .models import Camera, Clip, Image, Job, JobState, Motion
 from .saver import delete_image
 
 AT_ONCE = 500
@@ -62,44 +62,49 @@ def on_time(now: datetime) -> None:
     for camera in cameras if is_due else cameras.filter(over):
         for model in (Image, Clip):
             take_over_quota(camera, model)
-            if is_due:
+            if is_due and _old(camera, model, now).exists():
                 take_old(camera, model, now)
+        if is_due:
+            forget_motions(camera, now)
     if is_due:
         take_old_films(now)
 
 
-@transaction.atomic
 def take_over_quota(camera: Camera, model: type[Image] | type[Clip]) -> int:
     """The oldest that are not protected, until the rest has room. How many went."""
     name = str(model._meta.model_name)
-    used, quota = getattr(camera, f"{name}_bytes"), getattr(camera, f"{name}_quota_bytes")
-    if used <= quota:
+    over = getattr(camera, f"{name}_bytes") - getattr(camera, f"{name}_quota_bytes")
+    if over <= 0:
         return 0
-    found = []
-    for kept in _unprotected(camera, model)[:AT_ONCE]:
-        if used <= quota:
-            break
-        used -= kept.size_bytes
-        found.append(kept)
-    return _take(camera, model, found)
+    with transaction.atomic():
+        oldest = model.objects.filter(device_id=camera.pk, is_protected=False).order_by("at", "id")
+        found = []
+        for kept in oldest.select_for_update()[:AT_ONCE]:
+            if over <= 0:
+                break
+            over -= kept.size_bytes
+            found.append(kept)
+        return _take(camera, model, found)
 
 
 @transaction.atomic
 def take_old(camera: Camera, model: type[Image] | type[Clip], now: datetime) -> int:
     """What is older than the camera keeps it, and everything of whoever owned it before. How many went."""
+    return _take(camera, model, list(_old(camera, model, now).order_by("at", "id").select_for_update()[:AT_ONCE]))
+
+
+def _old(camera: Camera, model: type[Image] | type[Clip], now: datetime) -> Any:
     days = camera.image_days if model is Image else camera.clip_days
-    found = list(_unprotected(camera, model).filter(at__lt=now - timedelta(days=days))[:AT_ONCE])
+    old = Q(is_protected=False, at__lt=now - timedelta(days=days))
     owned_at = camera.device.owned_at
-    if owned_at is not None:
-        found += list(
-            model.objects.filter(device_id=camera.pk, at__lt=owned_at).exclude(pk__in=[k.pk for k in found])[:AT_ONCE]
-        )
-    return _take(camera, model, found)
+    return model.objects.filter(old | Q(at__lt=owned_at) if owned_at else old, device_id=camera.pk)
 
 
-def _unprotected(camera: Camera, model: type[Image] | type[Clip]) -> Any:
-    rows = model.objects.filter(device_id=camera.pk, is_protected=False)
-    return rows.order_by("at", "id").select_for_update()
+def forget_motions(camera: Camera, now: datetime) -> None:
+    """Motion is remembered for as long as anything of its time is."""
+    begins = now - timedelta(days=max(camera.image_days, camera.clip_days))
+    owned_at = camera.device.owned_at
+    Motion.objects.filter(device_id=camera.pk, at__lt=max(begins, owned_at) if owned_at else begins).delete()
 
 
 def _take(camera: Camera, model: type[Image] | type[Clip], found: Sequence[Any]) -> int:

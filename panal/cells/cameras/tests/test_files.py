@@ -7,7 +7,8 @@ from django.core.cache import cache
 
 from panal.cells.accounts.actor import person
 from panal.cells.cameras import actions, files, queries
-from panal.cells.cameras.models import Camera, Clip, Image, Job
+from panal.cells.cameras.models import Camera, Clip, Image, Job, Motion
+from panal.cells.cameras.news import MotionSeen
 from panal.protocol.errors import Conflict
 
 from .conftest import NOON, NOON_MS, clip_of, commit, image_of
@@ -37,6 +38,14 @@ def test_what_is_too_old_goes(eye):
     assert paths(Clip) == [kept.path, young.path]
     assert not (files.folder_of(Clip) / old.path).exists()
     assert queries.camera_of(eye).clip_count == 2
+
+
+def test_motion_is_forgotten_with_the_last_picture_of_its_time(eye):
+    for number, days in enumerate((29, 31)):
+        at_ms = NOON_MS - days * 86_400_000
+        commit(MotionSeen(f"m{number}", eye.pk, at_ms, at_ms + 1000, 2.0), image_of(eye.pk, number + 1))
+    files.on_time(NOON)
+    assert list(Motion.objects.values_list("uid", flat=True)) == ["m0"]
 
 
 def test_ages_are_looked_at_once_a_minute(eye):
