@@ -191,3 +191,24 @@ def test_a_board_with_a_larger_sensor_sends_three_megapixels(panal: Panal, token
             viewer.say(type="command", cmd="resolution", val="12")
             viewer.wait(lambda v: v.frames and v.size() == (2048, 1536))
             viewer.wait_for_frames(5)
+
+
+@pytest.mark.parametrize("transport", ["mqtt", "http"])
+def test_it_changes_its_network_in_the_midst_of_frames(
+    panal: Panal, token: str, tmp_path: Path, transport: str
+) -> None:
+    [device] = panal.mint("camera-1", 1, "--account", "Casa")
+    new = {"ssid": "Casa Nueva", "password": "correcta 12345"}
+    air = json.dumps([{"ssid": "Panal", "password": "panal panal"}, new])
+    options = ("--transport", transport, "--radio", air, "--pace", "10")
+    with VirtualCamera(panal, device, tmp_path / "flash", *options) as board, look(panal, token, board) as viewer:
+        board.wait_for(link="up", stream="up")
+        viewer.wait_for_frames(5)
+        api = f"{panal.url}/api/v1/manage/wifi/changes"
+        headers = {"Authorization": f"Bearer {token}"}
+        asked = requests.post(api, json={"devices": [device["device_id"]], **new}, headers=headers, timeout=10)
+        assert asked.status_code == 201, asked.text
+        board.wait_for_log("wifi change: changed")
+        viewer.wait_for_frames(5)
+        [found] = requests.get(f"{api}/{asked.json()['id']}/devices", headers=headers, timeout=10).json()["items"]
+        assert found["state"] == "changed"
