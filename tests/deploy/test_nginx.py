@@ -1,10 +1,12 @@
 """Panal behind Debian's nginx with the very configuration that deploy/nginx ships; only ports and paths differ."""
 
+import asyncio
 import json
 import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from panal import certificates
+from panal.cells.cameras.tests.streams import Cam, Peer, picture
 from tests.running import Panal
 
 ROOT = Path(__file__).parents[2]
@@ -224,3 +227,19 @@ def test_forwarded_headers_of_anybody_else_do_not_count(stack: Stack) -> None:
 def test_metrics_are_for_this_machine_only(stack: Stack) -> None:
     assert stack.session().get(f"{stack.url}/metrics", timeout=10).status_code == 200
     assert stack.session(ELSEWHERE).get(f"{stack.url}/metrics", timeout=10).status_code == 403
+
+
+async def test_a_person_looks_through_a_camera_behind_the_proxy(stack: Stack) -> None:
+    camera = stack.panal.mint("camera-1", 1, "--account", "Casa")[0]
+    board = await Cam.register(stack.panal.ports["stream"], camera["device_id"], camera["token"])
+    browser = await asyncio.to_thread(stack.signed_in)
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    trusting = ssl.create_default_context(cafile=str(stack.proxy.files.authority))
+    address = f"wss://localhost:{stack.proxy.port}/cameras/{camera['device_id']}/live"
+    viewer = await Peer.open(address, trusting, Cookie=cookie, Origin=stack.url)
+    try:
+        assert (await viewer.text("status"))["camera_connected"] is True
+        board.frame_out(picture(200_000, 7))
+        assert await viewer.frame() == picture(200_000, 7)
+    finally:
+        await Peer.close_all()
