@@ -152,7 +152,13 @@ def _addresses(request: HttpRequest, shown: Camera) -> dict[str, Any]:
     base = settings.PANAL.public_url.rstrip("/") or request.build_absolute_uri("/").rstrip("/")
     here = f"/cameras/{shown.device_id}"
     still = f"{here}/snapshot.jpg"
-    return {"mjpeg_url": f"{base}{here}/mjpeg", "still_url": f"{base}{still}", "snapshot_path": still}
+    scheme, _colon, rest = base.partition("://")
+    return {
+        "mjpeg_url": f"{base}{here}/mjpeg",
+        "token_url": f"{scheme}://panal:TOKEN@{rest}{here}/mjpeg",
+        "still_url": f"{base}{still}",
+        "snapshot_path": still,
+    }
 
 
 @login_required
