@@ -19,7 +19,7 @@ def set_hub(hub: Hub | None) -> None:
 
 
 def send(device_id: str, message: dict[str, Any]) -> bool:
-    """Do something to a virtual device: {"do": "press"|"wifi"|"battery"|"tilt"|"camera"|"power", …}. False: not possible."""
+    """Do something to a virtual device: {"do": "press" or another of panal/virtual/hub.py, …}. False: not possible."""
     return _hub is not None and _hub.send(device_id, message)
 
 
