@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from panal.gateway.tests.conftest import until
+
 from .pictures import jpeg
 from .test_gateway import World
 from .test_storage import files, told
@@ -33,9 +35,10 @@ async def test_a_picture_is_on_the_disk_when_it_is_answered_and_seen_by_who_look
     assert file.read_bytes() == STILL
     assert str(file).endswith(answer.json["path"])
     assert await viewer.frame() == STILL
-    [image] = told(world, "image")
+    [image] = await until(lambda: told(world, "image"))
     assert (image.cause, image.width_px) == ("upload", 320)
-    assert [seen.device_id for seen in told(world, "seen")] == ["CAM"]
+    [seen] = await until(lambda: told(world, "seen"))
+    assert (seen.device_id, seen.is_new) == ("CAM", False)
 
 
 @pytest.mark.parametrize(
