@@ -22,6 +22,7 @@ CARD = Card(
     answers=(
         ("cameras.settings", "panal.cells.cameras.queries:settings_of"),
         ("cameras.viewer", "panal.cells.cameras.actions:viewer"),
+        ("cameras.connected", "panal.cells.cameras.queries:connected"),
         ("cameras.default_for", "panal.cells.cameras.queries:default_for"),
         ("cameras.operator", "panal.cells.cameras.actions:operator"),
         ("cameras.command", "panal.cells.cameras.actions:command"),

@@ -19,7 +19,7 @@ from .boards import Arrival, Arrivals, Line
 from .hub import Camera, Consumer
 from .machine import POLICY, Commands
 from .messages import COMMANDS
-from .news import ImageKept
+from .news import Gone, ImageKept
 from .paths import Paths
 from .relay import Relay
 from .settings import CONTROLS, CameraSettings
@@ -29,6 +29,8 @@ from .viewers import CHECK_MS, GONE, MOST_VIEWERS, Look, Pass, Pictures, live
 logger = logging.getLogger(__name__)
 
 TICK_S = 1.0
+VANISHED_S = 60.0
+"""After a start: a camera that is not back by then has gone."""
 
 
 class Looking(Protocol):
@@ -86,6 +88,8 @@ class Cameras:
         self.hub.bus.listen(self._notice)
         await self.relay.start()
         self.spawn(self._tick_often())
+        if not self.hub.settings.nats_url:  # else another replica may hold them
+            self.spawn(self._forget_vanished())
 
     def close(self) -> None:
         """Viewers and cameras are told, and what is known of the cameras is committed while there is a ledger."""
@@ -269,6 +273,17 @@ class Cameras:
                 self._tick(self.hub.now_ms())
             except Exception:
                 logger.exception("cameras")
+
+    async def _forget_vanished(self) -> None:
+        """Cameras that were connected when the server was killed, and did not come back."""
+        await asyncio.sleep(VANISHED_S)
+        now_ms = self.hub.now_ms()
+        try:
+            for device_id in await self.hub.in_thread(self.hub.store.ask, "cameras.connected"):
+                if device_id not in self._cameras or self._cameras[device_id].board is None:
+                    self.hub.post("cameras.gone", Gone(device_id, now_ms, now_ms))
+        except PanalError as error:
+            logger.warning("cameras that vanished: %s", error.message)
 
     def _tick(self, now_ms: int) -> None:
         for camera in tuple(self._cameras.values()):

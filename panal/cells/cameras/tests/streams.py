@@ -30,6 +30,7 @@ class Store(MemoryStore):
         self.known: set[str] = set()
         self.questions |= {
             "cameras.settings": self._settings,
+            "cameras.connected": lambda: [*self.cameras],
             "cameras.viewer": self._viewer,
             "cameras.default_for": lambda cookie, authorization: next(iter(self.cameras)),
             "cameras.command": lambda *asked: self.commanded.append(asked),

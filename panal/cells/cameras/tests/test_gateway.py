@@ -488,3 +488,14 @@ async def test_ffmpeg_reads_the_mjpeg_with_the_token_as_its_password(world: Worl
 def read_by_ffmpeg(url: str) -> list[tuple[int, int]]:
     with av.open(url, format="mpjpeg", timeout=10) as container:
         return [(frame.width, frame.height) for _, frame in zip(range(5), container.decode(video=0), strict=False)]
+
+
+async def test_a_camera_that_did_not_come_back_after_a_kill_is_gone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(gateway, "VANISHED_S", 0.5)
+    async with World(tmp_path) as world:
+        world.store.add_camera("LOST")
+        await world.cam()
+        gone = await until(lambda: [e.message.device_id for e in world.store.told if e.kind == "cameras.gone"])
+        assert gone == ["LOST"]

@@ -40,6 +40,12 @@ def test_a_late_goodbye_of_an_older_connection_changes_nothing(connected):
     assert (camera.is_connected, camera.gone_at) == (False, NOON + timedelta(seconds=7))
 
 
+def test_which_cameras_are_connected_is_known_after_a_restart(connected):
+    assert queries.connected() == [connected.pk]
+    commit(Gone(connected.pk, NOON_MS + 7000, NOON_MS))
+    assert queries.connected() == []
+
+
 def test_a_stranger_is_refused_and_the_others_are_recorded(eye):
     answers = commit(Seen("NOBODY", NOON_MS, is_new=True), Seen(eye.pk, NOON_MS, is_new=True))
     assert isinstance(answers[0], Unauthorized)
