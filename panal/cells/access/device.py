@@ -325,6 +325,7 @@ class Access:
         while True:
             if self._pages:
                 await self._take(self._pages.pop())
+                await asyncio.sleep(LOOK_S)  # a long list must not keep the door from its turn
             after = self._roster.missing(self._wanted) if self._wanted else None
             self._page.clear()
             if after is None:
