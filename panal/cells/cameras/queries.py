@@ -108,7 +108,7 @@ def newest_images_of(cameras: list[Camera]) -> dict[str, int]:
 
 
 def _is_theirs(image: Image, device: Any) -> bool:
-    return image.account_id == device.account_id 
+    return image.account_id == device.account_id and (device.owned_at is None or image.at >= device.owned_at)
 
 
 def camera_for(user: Any, device_id: str, capability: str = SEE) -> Camera:
