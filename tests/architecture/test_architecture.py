@@ -23,7 +23,10 @@ FILES_OF_A_CELL = {
 FOLDERS_OF_A_CELL = {"migrations", "tests", "templates", "static", "templatetags"}
 NOUNS_OF_CELLS = {
     "accounts": {"actor", "roles", "words"},
-    "devices": {"catalog", "claims", "comb", "commands", "fleet", "labels", "plots", "presence", "telemetry", "words"},
+    "devices": {
+        *("catalog", "claim_views", "claims", "comb", "commands", "factory_views", "fleet", "labels", "plots"),
+        *("presence", "telemetry", "words"),
+    },
     "care": set(),
     "cameras": {
         *("boards", "downloads", "files", "films", "hub", "motion", "news", "paths", "plots", "recording", "relay"),
