@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from panal.cells.accounts.api import OPERATE, Actor, record_audit
+from panal.cells.accounts.api import OPERATE, Actor, record_audit, system
+from panal.cells.devices import api as devices
 from panal.control.callers import caller_of
 from panal.control.events import publish_on_commit
 from panal.control.instants import milliseconds
 from panal.gateway.store import DomainEvent
-from panal.protocol.errors import BadRequest, Conflict, PanalError, Unauthorized
+from panal.protocol.errors import BadRequest, Conflict, NotFound, PanalError, Unauthorized
 
 from . import files, queries
 from .films import EXPORT, TIMELAPSE
@@ -331,6 +333,28 @@ def auto_save(cookie: str, authorization: str, device_id: str, is_on: bool | Non
     camera, caller = _operated(cookie, authorization, device_id, address)
     is_on = not camera.auto_save if is_on is None else is_on
     return change_camera(camera=camera, actor=caller, auto_save=is_on).auto_save
+
+
+# viewers of the older kind, of whom nothing is known but that they are near: the data plane has seen to that
+
+
+def older_command(device_id: str, cmd: str, val: str, address: str = "") -> None:
+    """Raises NotFound, BadRequest, Conflict."""
+    camera, caller = _older(device_id, address)
+    command_camera(camera=camera, cmd=cmd, val=val, actor=caller)
+
+
+def older_auto_save(device_id: str, is_on: bool | None, address: str = "") -> bool:
+    camera, caller = _older(device_id, address)
+    is_on = not camera.auto_save if is_on is None else is_on
+    return change_camera(camera=camera, actor=caller, auto_save=is_on).auto_save
+
+
+def _older(device_id: str, address: str) -> tuple[Camera, Actor]:
+    device = devices.device_of(device_id) if device_id == settings.PANAL.legacy_camera else None
+    if device is None:
+        raise NotFound("not_found")
+    return queries.camera_of(device), system(f"older viewer at {address}")
 
 
 def _operated(cookie: str, authorization: str, device_id: str, address: str) -> tuple[Camera, Actor]:

@@ -22,6 +22,8 @@ CARD = Card(
     answers=(
         ("cameras.settings", "panal.cells.cameras.queries:settings_of"),
         ("cameras.viewer", "panal.cells.cameras.actions:viewer"),
+        ("cameras.older_command", "panal.cells.cameras.actions:older_command"),
+        ("cameras.older_auto_save", "panal.cells.cameras.actions:older_auto_save"),
         ("cameras.connected", "panal.cells.cameras.queries:connected"),
         ("cameras.default_for", "panal.cells.cameras.queries:default_for"),
         ("cameras.operator", "panal.cells.cameras.actions:operator"),

@@ -215,10 +215,11 @@ class Cameras:
     async def command(self, who: Pass, device_id: str, cmd: str, val: str) -> None:
         """What somebody wants of a camera: asked of the control plane, which tells us on its commit."""
         if who.is_legacy and device_id == self.hub.settings.legacy_camera:
-            self._command(device_id, cmd, val)
+            asked = (device_id, cmd, val, who.address)
+            await self.hub.in_thread(self.hub.store.ask, "cameras.older_command", *asked)
         else:
-            asked = (who.cookie, who.authorization, device_id, cmd, val, who.address)
-            await self.hub.in_thread(self.hub.store.ask, "cameras.command", *asked)
+            shown = (who.cookie, who.authorization, device_id, cmd, val, who.address)
+            await self.hub.in_thread(self.hub.store.ask, "cameras.command", *shown)
 
     def _command(self, device_id: str, cmd: str, val: str) -> None:
         camera = self._cameras.get(device_id)

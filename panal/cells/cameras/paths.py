@@ -70,6 +70,9 @@ class Paths:
             raise NotFound("not_found", "no such camera")
         return who, camera
 
+    async def _ask(self, question: str, *arguments: Any) -> Any:
+        return await self._cameras.hub.in_thread(self._cameras.hub.store.ask, question, *arguments)
+
     # what is asked
 
     async def stats(self, request: Request) -> Any:
@@ -132,14 +135,17 @@ class Paths:
         enabled = json_body.decode_object(data, MAX_BODY).get("enabled") if data.strip() else None
         if enabled not in (None, True, False):
             raise BadRequest("bad_field", "true or false", "enabled")
-        asked = (who.cookie, who.authorization, camera.device_id, enabled, who.address)
-        on = await self._cameras.hub.in_thread(self._cameras.hub.store.ask, "cameras.auto_save", *asked)
+        if who.is_legacy:
+            on = await self._ask("cameras.older_auto_save", camera.device_id, enabled, who.address)
+        else:
+            shown = (who.cookie, who.authorization, camera.device_id, enabled, who.address)
+            on = await self._ask("cameras.auto_save", *shown)
         return {"status": "ok", "enabled": on}
 
     async def save(self, request: Request) -> Any:
         who, camera = await self._asked(request)
-        asked = (who.cookie, who.authorization, camera.device_id, who.address)
-        await self._cameras.hub.in_thread(self._cameras.hub.store.ask, "cameras.operator", *asked)
+        if not who.is_legacy:
+            await self._ask("cameras.operator", who.cookie, who.authorization, camera.device_id, who.address)
         for keeper in self._cameras.keepers:
             kept = await keeper.save(camera)
             return {"status": "ok", "path": kept.path, "size": kept.size_bytes}

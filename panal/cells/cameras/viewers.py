@@ -136,8 +136,8 @@ class Live(Socket):
         forwarded = self.header("x-forwarded-for")
         address = caller_behind(self.peer, forwarded, settings.trusted_proxies)
         cookie, authorization = self.header("cookie"), self.header("authorization")
-        is_legacy = not authorization and bool(settings.legacy_camera) and is_near(self.peer, forwarded)
-        who = Pass(cookie, authorization, address, is_legacy)
+        is_near_enough = bool(settings.legacy_camera) and is_near(self.peer, forwarded)
+        who = Pass(cookie, authorization, address, is_near_enough and is_nobody(cookie, authorization))
         try:
             look = await self._cameras.look_of(who, self, self._device_id)
         except PanalError as error:
@@ -245,8 +245,13 @@ def pass_of(request: Request, legacy_camera: str) -> Pass:
     headers, address = request.headers, request.client.host if request.client else ""
     authorization, cookie = bearer_of(headers.get("authorization", "")), headers.get("cookie", "")
     forwarded = ",".join(headers.getlist("x-forwarded-for"))
-    is_legacy = bool(legacy_camera) and not authorization and is_near(address, forwarded)
+    is_legacy = bool(legacy_camera) and is_nobody(cookie, authorization) and is_near(address, forwarded)
     return Pass(cookie, authorization, address, is_legacy)
+
+
+def is_nobody(cookie: str, authorization: str) -> bool:
+    """Whether nothing is shown that could say who calls: only then does the older way count."""
+    return not authorization and "panal_session=" not in cookie
 
 
 def bearer_of(authorization: str) -> str:

@@ -1,6 +1,7 @@
 """What people change about cameras, and what the data plane hears of it."""
 
 import pytest
+from django.test import override_settings
 
 from panal.cells.accounts.actor import person
 from panal.cells.accounts.models import AuditEntry
@@ -8,7 +9,8 @@ from panal.cells.cameras import actions, queries
 from panal.cells.cameras.models import Camera
 from panal.control.store import DjangoStore
 from panal.control.tests.cases import collected
-from panal.protocol.errors import BadRequest, Conflict
+from panal.protocol.errors import BadRequest, Conflict, NotFound
+from panal.settings import load
 
 
 def test_a_setting_is_kept_audited_and_announced(camera, alice):
@@ -91,3 +93,13 @@ def test_a_reboot_that_came_too_late_waits_no_longer(camera, alice):
     long_ago = {cmd: [val, at_ms - 31_000] for cmd, val, at_ms in queries.settings_of(camera.device_id).pending}
     Camera.objects.update(pending=long_ago)
     assert [cmd for cmd, _, _ in queries.settings_of(camera.device_id).pending] == ["fps"]
+
+
+def test_an_older_viewer_changes_the_camera_that_the_setting_names_and_no_other(camera):
+    with pytest.raises(NotFound):
+        actions.older_command(camera.pk, "fps", "9", "10.0.0.7")
+    with override_settings(PANAL=load({"PANAL_LEGACY_CAMERA": camera.pk})):
+        actions.older_command(camera.pk, "fps", "9", "10.0.0.7")
+        assert actions.older_auto_save(camera.pk, None, "10.0.0.7") is True
+    found = queries.camera_of(camera.device)
+    assert (found.controls, found.auto_save) == ({"fps": 9}, True)

@@ -499,3 +499,14 @@ async def test_a_camera_that_did_not_come_back_after_a_kill_is_gone(
         await world.cam()
         gone = await until(lambda: [e.message.device_id for e in world.store.told if e.kind == "cameras.gone"])
         assert gone == ["LOST"]
+
+
+async def test_an_older_program_commands_and_toggles_as_the_setting_allows(older: World) -> None:
+    told: list[Any] = []
+    older.store.questions["cameras.older_command"] = lambda *asked: told.append(asked)
+    older.store.questions["cameras.older_auto_save"] = lambda device_id, enabled, address: enabled
+    assert (await older.http.get("/api/command/fps/9")).json["val"] == "9"
+    assert told == [("CAM", "fps", "9", "127.0.0.1")]
+    assert (await older.http.post("/api/images/toggle", {"enabled": True})).json["enabled"] is True
+    # who shows a session is that person, wherever they are
+    assert (await older.http.get("/api/command/fps/9", cookie="panal_session=stranger")).status == 404
