@@ -334,7 +334,7 @@ async def test_a_wrong_field_is_400_and_named(
 
 async def test_an_unknown_event_type_says_what_is_allowed(board: Http) -> None:
     answer = await board.post(INGEST, an_event(eventType="PARTY"))
-    assert answer.json["error"]["allowed"] == ["FALL", "EMERGENCY_BUTTON", "SIMULATED", "TILT"]
+    assert answer.json["error"]["allowed"][:4] == ["FALL", "EMERGENCY_BUTTON", "SIMULATED", "TILT"]  # then other cells'
 
 
 async def test_a_body_without_device_id_but_with_a_key_misses_a_field(http: Http, token: str) -> None:
