@@ -298,6 +298,7 @@ class Camera:
     def _health(self):
         heap = None
         if hasattr(gc, "mem_free"):
+            gc.collect()  # between two frames it disturbs least, and what is free is not hidden by what is only garbage
             heap = gc.mem_free()
             self._least_heap = heap if self._least_heap is None else min(heap, self._least_heap)
         wifi, sender = self._board.hardware.wifi, self._sender
