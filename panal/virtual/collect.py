@@ -106,7 +106,8 @@ def folder_for(test: Path) -> Path:
     """The firmware (not shrunk: tests reach every name), the shim, and the test, compiled; only what changed."""
     folder = build.cache_folder() / "board" / "tests"
     sources = [path for pattern in SOURCES for path in build.PACKAGE.glob(pattern)]
-    support = [path for path in test.parent.glob("*.py") if not path.name.startswith(("test_", "__", "conftest"))]
+    named = re.findall(r"^from (panal[\w.]*\.tests) import (\w+)", test.read_text(encoding="utf-8"), re.MULTILINE)
+    support = [build.ROOT.joinpath(*package.split("."), f"{name}.py") for package, name in named]
     for source in [*sources, *support, test]:
         _compile(source, (folder / source.relative_to(build.ROOT)).with_suffix(".mpy"))
     _compile(build.PACKAGE / "virtual" / "vm" / "unittest.py", folder / "unittest.mpy")
