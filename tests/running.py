@@ -11,6 +11,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,15 @@ class Panal:
 
     def user(self, email: str, role: str = "owner", account: str = "Casa", password: str = "una clave larga 1") -> None:
         self.run("user", "create", email, "--password", password, "--role", role, "--account", account)
+
+
+def until(condition: Callable[[], Any], within_s: float = 20.0) -> Any:
+    """Wait for what another process does and nothing of ours is told of; what `condition` then says."""
+    pulse, begun = threading.Event(), time.monotonic()
+    while not (found := condition()):
+        assert time.monotonic() - begun < within_s, "it did not come"
+        pulse.wait(0.05)
+    return found
 
 
 def free_port() -> int:

@@ -70,6 +70,7 @@ def moving(page: Page, since: float) -> float:
     return time.monotonic() - since
 
 
+@pytest.mark.serial
 def test_pictures_move_within_two_seconds_of_opening(tabs, home):
     page = tabs.open("/me/", viewport=DESK)
     begun = time.monotonic()
@@ -80,6 +81,7 @@ def test_pictures_move_within_two_seconds_of_opening(tabs, home):
     expect(page.locator("[data-figure=size]")).to_have_text("640 × 480")
 
 
+@pytest.mark.serial
 def test_an_idle_camera_wakes_within_a_second(tabs, home):
     """Nobody looks: it sends one picture in 10 s. The page is open already, so that only the wake is measured."""
     page = tabs.open(home.page, viewport=DESK)

@@ -13,7 +13,7 @@ from PIL import Image
 from panal.virtual import scene
 from tests.end_to_end.cameras import Viewer, VirtualCamera
 from tests.end_to_end.older_camera import OlderCamera
-from tests.running import Panal
+from tests.running import Panal, until
 
 OLDER = "VTEJACAM"
 EMAIL = "ana@example.com"
@@ -135,23 +135,22 @@ def ping(panal: Panal, token: str, board: VirtualCamera) -> str:
     path = f"{panal.url}/api/v1/manage"
     queued = api.post(f"{path}/devices/{board.device['device_id']}/commands", json={"name": "ping"}, timeout=10)
     assert queued.status_code == 201, queued.text
-    begun, status = time.monotonic(), "queued"
-    while status in ("queued", "sent") and time.monotonic() - begun < 5:
-        status = api.get(f"{path}/commands/{queued.json()['id']}", timeout=10).json()["status"]
-        time.sleep(0.05)
-    return str(status)
+
+    def outcome() -> str:
+        status = str(api.get(f"{path}/commands/{queued.json()['id']}", timeout=10).json()["status"])
+        return "" if status in ("queued", "sent") else status
+
+    return str(until(outcome))
 
 
+@pytest.mark.serial
 def test_nobody_looks_and_it_idles_and_it_wakes_within_a_second(
     panal: Panal, token: str, camera: VirtualCamera
 ) -> None:
     with look(panal, token, camera) as viewer:
         viewer.wait_for_frames(5)
     metric = f'panal_camera_idle{{camera="{camera.device["device_id"]}"}} 1.0'
-    deadline = time.monotonic() + 20
-    while metric not in requests.get(f"{panal.url}/metrics", timeout=10).text:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    until(lambda: metric in requests.get(f"{panal.url}/metrics", timeout=10).text)
     begun = time.monotonic()
     with look(panal, token, camera) as viewer:
         viewer.wait(lambda v: len(v.frames) >= 3)

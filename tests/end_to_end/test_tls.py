@@ -5,7 +5,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,7 @@ import requests
 
 from tests.end_to_end.boards import VirtualBoard
 from tests.end_to_end.cameras import VirtualCamera
-from tests.running import Panal, clean_environment
+from tests.running import Panal, clean_environment, until
 
 
 class Secured(NamedTuple):
@@ -69,12 +68,8 @@ def test_a_camera_that_pins_the_authority_streams_beside_its_link(secured: Secur
     with VirtualCamera(secured.panal, device, tmp_path / "flash", "--ca", str(secured.authority)) as camera:
         camera.wait_for(link="up", stream="up")
         metric = re.compile(f'panal_camera_frames_total{{camera="{device["device_id"]}"}} [1-9]')
-        deadline = time.monotonic() + 30
-        while not metric.search(
-            requests.get(f"{secured.panal.url}/metrics", verify=secured.authority, timeout=10).text
-        ):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        url = f"{secured.panal.url}/metrics"
+        until(lambda: metric.search(requests.get(url, verify=secured.authority, timeout=10).text), 30)
 
 
 def test_a_camera_that_pins_another_authority_shows_the_server_nothing(secured: Secured, tmp_path: Path) -> None:
