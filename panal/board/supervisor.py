@@ -83,6 +83,9 @@ def describe(error):
     """The end of a traceback on a board; on CPython the error alone."""
     if not hasattr(sys, "print_exception"):
         return repr(error)
-    trace = io.StringIO()
-    sys.print_exception(error, trace)
-    return trace.getvalue()[-TRACE:]
+    try:
+        trace = io.StringIO()
+        sys.print_exception(error, trace)
+        return trace.getvalue()[-TRACE:]
+    except MemoryError:  # whatever happens here, the task must be started again
+        return repr(error)

@@ -50,6 +50,7 @@ class Bridge:
         self._leaves = leaves
         self._kinds = kinds
         self._after: set[asyncio.Task[None]] = set()
+        self._older_turn = asyncio.Lock()  # who waits for it goes in the order of coming
 
     async def start(self, connection: Connection) -> None:
         await connection.hear(SUBJECT, QUEUE, self.receive)
@@ -75,7 +76,8 @@ class Bridge:
 
     async def _heed_older(self, device_id: str, topics: OldTopics, body: Any) -> None:
         try:
-            await topics.take(self._context.hub, device_id, body)
+            async with self._older_turn:
+                await topics.take(self._context.hub, device_id, body)
             self._count("older", "ok")
         except PanalError as error:
             self._complain(device_id, topics.hears, error.code, error)

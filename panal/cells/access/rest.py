@@ -67,7 +67,7 @@ def _door(device: Any) -> dict[str, Any]:
     }
 
 
-class EventOut(Schema):
+class DoorEventOut(Schema):
     uid: str
     device: str
     account: int | None
@@ -149,7 +149,7 @@ def door(request: HttpRequest, device_id: DeviceId) -> Any:
     return _door(queries.door_for(request.user, device_id))
 
 
-@router.get("/doors/{device_id}/events", response=answers(Page[EventOut]))
+@router.get("/doors/{device_id}/events", response=answers(Page[DoorEventOut]))
 def events(request: HttpRequest, device_id: DeviceId, filters: Query[EventFilters], paging: Query[Paging]) -> Any:
     """Newest first, in the order in which the door wrote them."""
     queries.door_for(request.user, device_id)

@@ -156,7 +156,7 @@ def test_a_build_replaces_a_build_and_nothing_else(tmp_path):
     assert (done.exit_code, (tmp_path / "thesis.txt").exists()) == (1, True)
 
 
-@pytest.mark.parametrize(("model", "sentence"), [("toaster-9", "is not one of"), ("door-1", "not made yet")])
+@pytest.mark.parametrize(("model", "sentence"), [("toaster-9", "is not one of"), ("lights-4", "not made yet")])
 def test_what_cannot_be_built_is_said(tmp_path, model, sentence):
     done = CliRunner().invoke(board.app, ["build", "--model", model, "--out", str(tmp_path / "x")])
     assert (done.exit_code, sentence in done.output) == (1, True)

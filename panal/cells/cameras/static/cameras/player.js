@@ -70,7 +70,8 @@ export class Player {
   close() {
     const { socket } = this;
     this.socket = undefined;
-    socket?.close(1000);
+    if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close(1000); // sooner is an error
+    else socket?.close(1000);
     clearTimeout(this.retry);
     clearTimeout(this.waking);
     clearInterval(this.ticking);
