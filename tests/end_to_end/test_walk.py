@@ -17,6 +17,8 @@ from tests.end_to_end.boards import VirtualBoard
 from tests.end_to_end.test_tour import DESK, PHONE, PICTURES, picture
 from tests.running import Panal
 
+pytestmark = pytest.mark.serial  # its boards live ten times as fast as we do
+
 EMAIL, PASSWORD = "rosa@panal.example", "una clave larga 1"
 OLD, NEW = {"ssid": "Casa Vargas", "password": "vieja 12345", "rssi": -48}, {"ssid": "Fibra", "password": "nueva 12345"}
 AIR = [OLD, {**NEW, "rssi": -55}, {"ssid": "Vecinos", "password": "de otros 1", "rssi": -80}]
