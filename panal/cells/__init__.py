@@ -6,11 +6,15 @@ from .card import Card
 
 CELLS = (
     "accounts",
+    "contacts",
     "devices",
+    "updates",
     "care",
     "cameras",
     "access",
+    "lights",
     "wifi",
+    "automations",
 )
 
 

@@ -1,0 +1,5 @@
+"""The card of automations."""
+
+from panal.cells.card import Card
+
+CARD = Card(name="automations")

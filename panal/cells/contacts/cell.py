@@ -1,0 +1,5 @@
+"""The card of contacts."""
+
+from panal.cells.card import Card
+
+CARD = Card(name="contacts")

@@ -1,0 +1,1 @@
+"""Lights: relays and dimmers, wall switches, timers and schedules, rooms and scenes."""

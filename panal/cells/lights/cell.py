@@ -1,0 +1,5 @@
+"""The card of lights."""
+
+from panal.cells.card import Card
+
+CARD = Card(name="lights")

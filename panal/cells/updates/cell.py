@@ -1,0 +1,5 @@
+"""The card of updates."""
+
+from panal.cells.card import Card
+
+CARD = Card(name="updates")
