@@ -15,6 +15,18 @@ class Entry(NamedTuple):
     """"" what people do every day · "account" how an account is run · "staff" for the operator's people only."""
 
 
+class AlarmKind(NamedTuple):
+    """A kind of alert that a cell raises; `kind` begins with the cell's name, `label` is an English message id.
+
+    `urgency`: "emergency" wakes people up at night · "urgent" · "notice" is told once.
+    """
+
+    kind: str
+    label: str
+    urgency: str
+    icon: str
+
+
 class Card(NamedTuple):
     """A cell's card. Whatever is code is named as "module:attribute", so that reading a card imports nothing."""
 
@@ -29,6 +41,8 @@ class Card(NamedTuple):
     """Kinds of event this cell takes from devices, as they stand on the wire."""
     event_recorder: str = ""
     """The ledger kind that takes those events."""
+    reports: tuple[tuple[str, str], ...] = ()
+    """(name in a board's reported state, "module:function([Said, …])"): called in the transaction that stores it."""
     answers: tuple[tuple[str, str], ...] = ()
     """(question, "module:function"): what its data plane may ask of the database by `store.ask(question, …)`."""
     own_commands: tuple[str, ...] = ()
@@ -40,6 +54,8 @@ class Card(NamedTuple):
     rest: str = ""
     """A django-ninja router, mounted under /api/v1/manage/."""
     navigation: tuple[Entry, ...] = ()
+    alarm_kinds: tuple[AlarmKind, ...] = ()
+    """What this cell raises by `contacts.api.raise_alarms`."""
     parts: tuple[tuple[str, str], ...] = ()
     """What this cell adds to pages that are not its own: ("overview", "selection" or "device", "module:function").
     The function takes (request, account or None) or (request, device) and returns `control.page.Part` or None.

@@ -23,10 +23,10 @@ FILES_OF_A_CELL = {
 FOLDERS_OF_A_CELL = {"migrations", "tests", "templates", "static", "templatetags"}
 NOUNS_OF_CELLS = {
     "accounts": {"actor", "roles", "words"},
-    "contacts": set(),
+    "contacts": {"alarms", "channels", "inquiries", "kinds", "mailbox", "outbox", "policies", "push", "walls", "words"},
     "devices": {
         *("catalog", "claim_views", "claims", "comb", "commands", "factory_views", "fleet", "labels", "plots"),
-        *("presence", "telemetry", "words"),
+        *("presence", "telemetry", "twins", "words"),
     },
     "updates": set(),
     "care": set(),
@@ -35,7 +35,7 @@ NOUNS_OF_CELLS = {
         *("saver", "settings", "storage", "uploads", "viewers", "words"),
     },
     "access": {"credentials", "lists", "roster", "rules", "words"},
-    "lights": set(),
+    "lights": {"schedules", "words"},
     "wifi": {"progress", "words"},
     "automations": set(),
 }

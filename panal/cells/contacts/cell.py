@@ -2,4 +2,4 @@
 
 from panal.cells.card import Card
 
-CARD = Card(name="contacts")
+CARD = Card(name="contacts", app=True)
