@@ -46,7 +46,7 @@ class Hub(Protocol):
         ...
 
     def send(self, device_id: str, leaf: str, document: Any) -> None:
-        """Say something to a board on MQTT `panal/<id>/down/<leaf>`."""
+        """Say something to a board on `panal/<id>/down/<leaf>`: over MQTT, or on its WebSocket at whichever replica."""
         ...
 
     def say(self, topic: str, document: Any) -> None:

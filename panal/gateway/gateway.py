@@ -35,6 +35,7 @@ from .metrics import Health, Metrics
 from .mqtt import Bridge
 from .presence import Presences
 from .replicas import Replicas
+from .sockets import Sockets
 from .store import DomainEvent, Store
 from .stream import Streams
 from .tasks import end
@@ -87,6 +88,7 @@ class Gateway:
         self.callout: Callout | None = None
         self.presences = Presences(self, settings.nats_account, store.reconcile)
         self.bridge = Bridge(self, self._leaves(), self._kinds())
+        self.sockets = self.presences.others = Sockets(self)
         self._reactions = self._reactions_by_event()
         self._older = self._older_board()
         self.services: list[Service] = [h.service(self.hub) for h in self._handlers if h.service]
@@ -118,7 +120,11 @@ class Gateway:
         await asyncio.sleep(seconds)
 
     def send(self, device_id: str, leaf: str, document: Any) -> None:
-        self.outbox.send(down_subject(device_id, leaf), json_body.encode(document))
+        payload, session = json_body.encode(document), self.presences.sessions.get(device_id)
+        if session is not None and session.is_websocket:
+            self.sockets.send(session, device_id, leaf, payload)
+        else:
+            self.outbox.send(down_subject(device_id, leaf), payload)
 
     def say(self, topic: str, document: Any) -> None:
         self.outbox.send(topic.replace("/", "."), json_body.encode(document))
@@ -141,6 +147,9 @@ class Gateway:
             self.access = await self._broker_access()
             await self._connect(self.access)
             await self._start_services()
+            await self.sockets.start()
+            for path, accept in self.sockets.streams().items():
+                self.streams.serve(path, accept)
             await self.streams.start()
         except BaseException:
             await self.stop()
@@ -151,6 +160,7 @@ class Gateway:
         """In order: nothing new comes in, what was taken is committed, then the broker goes."""
         self.close_live()
         await self.streams.stop()
+        await self.sockets.stop()
         for service in self.services:
             await service.stop()
         await end(self._tasks)

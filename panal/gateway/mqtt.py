@@ -70,7 +70,7 @@ class Bridge:
         try:
             body = json_body.decode_object(data, MAX_BYTES)
         except PanalError as error:
-            self._complain(device_id, topics.hears, error.code, error)
+            self.complain(device_id, topics.hears, error.code, error)
             return
         self._start(self._heed_older(device_id, topics, body), "older")
 
@@ -80,7 +80,7 @@ class Bridge:
                 await topics.take(self._context.hub, device_id, body)
             self._count("older", "ok")
         except PanalError as error:
-            self._complain(device_id, topics.hears, error.code, error)
+            self.complain(device_id, topics.hears, error.code, error)
 
     async def stop(self) -> None:
         await end(self._after)
@@ -104,9 +104,9 @@ class Bridge:
             elif leaf in self._leaves:
                 self._take_leaf(device_id, leaf, json_body.decode(data, MAX_BYTES))
             else:
-                self._complain(device_id, "other", "unknown_topic")
+                self.complain(device_id, "other", "unknown_topic")
         except PanalError as error:
-            self._complain(device_id, leaf, error.code, error)
+            self.complain(device_id, leaf, error.code, error)
         except Exception:  # one message never stops the others
             logger.exception("a message of %s on %s", device_id, leaf)
             self._count(leaf, "crashed")
@@ -124,7 +124,7 @@ class Bridge:
 
         def done(answer: Any) -> None:
             if isinstance(answer, PanalError):
-                self._complain(device_id, name, answer.code, answer)
+                self.complain(device_id, name, answer.code, answer)
                 return
             self._count(name, "ok")
             if leaf.then is not None:
@@ -155,7 +155,7 @@ class Bridge:
         self._context.ledger.put(cell.ledger_kind, message, True, done)
 
     def _refuse(self, device_id: str, uid: Any, error: PanalError) -> None:
-        self._complain(device_id, "event", error.code, error)
+        self.complain(device_id, "event", error.code, error)
         if error.permanent and isinstance(uid, str) and 0 < len(uid) <= MAX_UID:
             self._context.hub.send(device_id, "accepted", device_messages.build_refused(uid, error))
 
@@ -176,7 +176,7 @@ class Bridge:
         except Exception:  # the board says hello again
             logger.exception("after %s", name)
 
-    def _complain(self, device_id: str, leaf: str, code: str, error: PanalError | None = None) -> None:
+    def complain(self, device_id: str, leaf: str, code: str, error: PanalError | None = None) -> None:
         """Count it; and now and then say so in the device's log, where whoever built the board reads it."""
         self._count(leaf if leaf in self._leaves or leaf == "event" else "other", code)
         if isinstance(error, Unavailable) or self._context.complaints.take(device_id):

@@ -1,8 +1,8 @@
-"""Presence of boards on MQTT, from the broker's own events; and throwing a connection out.
+"""Presence of boards on MQTT, from the broker's own events, and on WebSockets; and throwing a connection out.
 
 `$SYS.ACCOUNT.<account>.CONNECT` and `.DISCONNECT` name every connection; a session is "<broker's server id>:<cid>", so
 a late goodbye of an old connection is recognised. What was missed is put right from the broker's list of connections
-after every (re)connection to it and once a minute.
+after every (re)connection to it and once a minute. Of WebSockets sockets.py tells; their sessions begin with `ws-`.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ EVERY_S = 60.0
 PAGE = 2000
 ANSWERS_S = 1.0
 KICK_AGAIN_S = 1.0
+WS = "ws-"
 
 
 class Session(NamedTuple):
@@ -40,6 +41,10 @@ class Session(NamedTuple):
     def text(self) -> str:
         return f"{self.server}:{self.cid}"
 
+    @property
+    def is_websocket(self) -> bool:
+        return self.server.startswith(WS)
+
 
 class Context(Protocol):
     def now_ms(self) -> int: ...
@@ -49,13 +54,26 @@ class Context(Protocol):
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any: ...
 
 
+class Others(Protocol):
+    """Connections that the broker does not know."""
+
+    def sessions(self) -> dict[str, Session]: ...
+
+    def announce(self) -> None: ...
+
+    def replaced(self, device_id: str, session: Session) -> None: ...
+
+    def end(self, device_id: str, session: Session) -> None: ...
+
+
 class Presences:
-    """Who is connected by MQTT, over all servers of the broker."""
+    """Who is connected, over all servers of the broker and all replicas."""
 
     def __init__(self, context: Context, account: str, reconcile: Callable[[str, dict[str, str], int], None]) -> None:
         self._context = context
         self._account = account
         self._reconcile = reconcile
+        self.others: Others | None = None
         self._system: Client | None = None
         self._task: asyncio.Task[None] | None = None
         self._again = asyncio.Event()
@@ -83,8 +101,20 @@ class Presences:
             return
         device_id, session, online, _ = said
         if online:
-            self.sessions[device_id] = session
-        elif (held := self.sessions.get(device_id)) and held.text == session.text:
+            self.came(device_id, session)
+        else:
+            self.went(device_id, session)
+
+    def came(self, device_id: str, session: Session) -> Session | None:
+        """A connection has begun; the one that it takes the place of."""
+        before = self.sessions.get(device_id)
+        self.sessions[device_id] = session
+        if before is not None and before.is_websocket and not session.is_websocket and self.others is not None:
+            self.others.replaced(device_id, session)
+        return before
+
+    def went(self, device_id: str, session: Session) -> None:
+        if (held := self.sessions.get(device_id)) and held.text == session.text:
             del self.sessions[device_id]
 
     async def _record(self, message: Msg) -> None:
@@ -119,12 +149,21 @@ class Presences:
             known.setdefault(server, sessions)
         self._missed = servers
         found = {device: session for sessions in known.values() for device, session in sessions.items()}
+        for device, session in self._others().items():
+            if device not in found or found[device].began_ms <= session.began_ms:
+                found[device] = session
         for device, session in self.sessions.items():
             if session.began_ms >= asked_ms:
                 found[device] = session
         self.sessions = found
         texts = {device: session.text for device, session in found.items()}
         await self._context.in_thread(self._reconcile, ",".join(sorted(known)), texts, asked_ms)
+
+    def _others(self) -> dict[str, Session]:
+        if self.others is None:
+            return {}
+        self.others.announce()
+        return self.others.sessions()
 
     async def _connections(self, wanted: dict[str, Any]) -> dict[str, dict[str, Session]]:
         """Server id → device id → session, from every server that answers."""
@@ -171,13 +210,16 @@ class Presences:
         """
         now_ms, before = self._context.now_ms(), self.sessions.get(device_id)
         if before:
-            await self._end(before)
+            await self.end(device_id, before)
         await asyncio.sleep(KICK_AGAIN_S)
         session = self.sessions.get(device_id)
         if session and (session == before or session.began_ms <= now_ms):
-            await self._end(session)
+            await self.end(device_id, session)
 
-    async def _end(self, session: Session) -> None:
+    async def end(self, device_id: str, session: Session) -> None:
+        if session.is_websocket and self.others is not None:
+            self.others.end(device_id, session)
+            return
         with suppress(NatsError, OSError, TimeoutError):
             await self._ask(f"$SYS.REQ.SERVER.{session.server}.KICK", {"cid": session.cid})
 

@@ -32,6 +32,7 @@ from panal.protocol.errors import PanalError
 from panal.settings import Settings
 
 from . import body as json_body
+from .limits import caller_behind, is_private, is_trusted
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +133,7 @@ class Socket(WSListener):
     def __init__(self, request: WSUpgradeRequest, max_binary: int = 0) -> None:
         super().__init__()
         self.request = request
+        self.max_text = MAX_TEXT
         self.transport: WSTransport | None = None
         self.is_paused = False
         self.is_closed = False
@@ -189,7 +191,7 @@ class Socket(WSListener):
             self._receive(self._kind, memoryview(whole))
 
     def _most(self, kind: WSMsgType) -> int:
-        return MAX_TEXT if kind == WSMsgType.TEXT else self._max_binary
+        return self.max_text if kind == WSMsgType.TEXT else self._max_binary
 
     def _receive(self, kind: WSMsgType, data: memoryview) -> None:
         if len(data) > self._most(kind):
@@ -201,7 +203,7 @@ class Socket(WSListener):
 
     def _receive_text(self, data: bytes) -> None:
         try:
-            message = json_body.decode_object(data, MAX_TEXT)
+            message = json_body.decode_object(data, self.max_text)
         except PanalError:
             self.receive_nonsense()
         else:
@@ -230,6 +232,15 @@ class Socket(WSListener):
 
     def header(self, name: str) -> str:
         return str(self.request.headers.get(name, ""))
+
+    def caller(self, trusted: str) -> str:
+        """The address of whoever calls, behind the proxies in `trusted`."""
+        return caller_behind(self.peer, self.header("x-forwarded-for"), trusted)
+
+    def is_safe(self, trusted: str) -> bool:
+        """Whether nobody on the way can read a token."""
+        proxied = self.header("x-forwarded-proto") in ("https", "wss") and is_trusted(self.peer, trusted)
+        return self.is_encrypted or proxied or is_private(self.caller(trusted))
 
     @property
     def is_encrypted(self) -> bool:
@@ -268,6 +279,26 @@ class Socket(WSListener):
 
 
 CLOSE_S = 2.0
+
+
+class Arrivals:
+    """Connections that have not said yet who they are: so many, and so many of one address."""
+
+    def __init__(self, most: int = 512, most_each: int = 128) -> None:
+        self._most, self._most_each = most, most_each
+        self._of: dict[Socket, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def take(self, arrival: Socket, address: str) -> bool:
+        if len(self._of) >= self._most or list(self._of.values()).count(address) >= self._most_each:
+            return False
+        self._of[arrival] = address
+        return True
+
+    def leave(self, arrival: Socket) -> None:
+        self._of.pop(arrival, None)
 
 
 def path_of(request: WSUpgradeRequest) -> str:

@@ -11,7 +11,7 @@ from picows import WSUpgradeRequest
 
 from panal.cells.devices import messages as devices
 from panal.gateway.identity import holds
-from panal.gateway.limits import caller_behind, is_near, is_private, is_trusted
+from panal.gateway.limits import is_near
 from panal.gateway.store import Identity
 from panal.gateway.stream import MAX_MESSAGE, Socket
 from panal.protocol import instants
@@ -54,7 +54,7 @@ class Arrival(Socket):
 
     def connected(self) -> None:
         loop = asyncio.get_running_loop()
-        if not self.cameras.arrivals.take(self):
+        if not self.cameras.arrivals.take(self, self.address):
             self.close(FULL, "too many connections that have not registered")
             self.cut()
         self._patience = loop.call_later(REGISTER_S, self._impatient)
@@ -136,7 +136,7 @@ class Arrival(Socket):
         hub, legacy = self.cameras.hub, self.cameras.hub.settings.legacy_camera
         if not register.device_id and not register.token:
             return await hub.identities.get(legacy) if legacy and self.is_near else None
-        if not (self._is_safe or hub.plain_public):
+        if not (self.is_safe(hub.settings.trusted_proxies) or hub.plain_public):
             self.close(POLICY, "over a public network only with TLS")
             return None
         identity, fresh = hub.identities.known(register.device_id)
@@ -177,35 +177,7 @@ class Arrival(Socket):
 
     @property
     def address(self) -> str:
-        return caller_behind(self.peer, self.header("x-forwarded-for"), self.cameras.hub.settings.trusted_proxies)
-
-    @property
-    def _is_safe(self) -> bool:
-        """Whether nobody on the way can read the token."""
-        proxied = self.header("x-forwarded-proto") in ("https", "wss")
-        is_proxied = proxied and is_trusted(self.peer, self.cameras.hub.settings.trusted_proxies)
-        return self.is_encrypted or is_proxied or is_private(self.address)
-
-
-class Arrivals:
-    """Connections that have not registered yet: so many, and so many of one address."""
-
-    def __init__(self, most: int = 512, most_each: int = 128) -> None:
-        self._most, self._most_each = most, most_each
-        self._of: dict[Socket, str] = {}
-
-    def __len__(self) -> int:
-        return len(self._of)
-
-    def take(self, arrival: Arrival) -> bool:
-        address = arrival.address
-        if len(self._of) >= self._most or list(self._of.values()).count(address) >= self._most_each:
-            return False
-        self._of[arrival] = address
-        return True
-
-    def leave(self, arrival: Arrival) -> None:
-        self._of.pop(arrival, None)
+        return self.caller(self.cameras.hub.settings.trusted_proxies)
 
 
 class Line:

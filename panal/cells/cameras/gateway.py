@@ -10,12 +10,12 @@ from starlette.routing import BaseRoute, Route
 
 from panal.gateway.cell import Handlers, Hub
 from panal.gateway.store import DomainEvent
-from panal.gateway.stream import Accept, Socket
+from panal.gateway.stream import Accept, Arrivals, Socket
 from panal.gateway.tasks import end
 from panal.protocol.errors import PanalError, Unavailable
 
 from . import uploads
-from .boards import Arrival, Arrivals, Line
+from .boards import Arrival, Line
 from .hub import Camera, Consumer
 from .machine import POLICY, Commands
 from .messages import COMMANDS

@@ -46,10 +46,15 @@ def after(link: Link, message: Presence) -> Link:
     if message.online:
         if message.session == link.session or _is_newer(link.session_at, at):
             return link
-        return Link(True, message.session, at, "mqtt")
+        return Link(True, message.session, at, transport_of(message.session))
     if message.session != link.session:
         return link
     return Link(False, "", link.session_at if _is_newer(link.session_at, at) else at, link.transport)
+
+
+def transport_of(session: str) -> str:
+    """Which way a session came: those of WebSockets say so, the others are the broker's."""
+    return "ws" if session.startswith("ws-") else "mqtt"
 
 
 def _is_newer(session_at: datetime | None, at: datetime) -> bool:
@@ -145,7 +150,8 @@ def _as_seen(id: str, link: Link, sessions: dict[str, str], seen_at: datetime) -
         return link
     if id not in sessions:
         return Link(False, "", seen_at, link.transport)
-    return link if link.session == sessions[id] and link.is_online else Link(True, sessions[id], seen_at, "mqtt")
+    same = link.session == sessions[id] and link.is_online
+    return link if same else Link(True, sessions[id], seen_at, transport_of(sessions[id]))
 
 
 def _chunks(ids: list[str], size: int = 500) -> Iterable[list[str]]:
