@@ -32,6 +32,8 @@ FIRMWARE = (
     "cells/*/device.py",
     "cells/access/rules.py",
     "cells/access/roster.py",
+    "cells/lights/sun.py",
+    "cells/lights/timetable.py",
     "cells/cameras/messages.py",
     "cells/wifi/messages.py",
 )

@@ -16,7 +16,7 @@ from fnmatch import fnmatch
 from typing import Any
 
 ALLOWED = frozenset(
-    "array asyncio binascii camera collections cryptography cryptolib errno esp32 gc hashlib io json machine"
+    "array asyncio binascii camera collections cryptography cryptolib errno esp32 gc hashlib io json machine math"
     " micropython network os panal socket ssl struct sys time tls".split()
 )
 """Modules that ESP32 firmware has and ours uses, `camera` in a camera's image only. CPython says
@@ -30,6 +30,8 @@ FIRMWARE = (
     "panal.cells.*.device",
     "panal.cells.access.rules",
     "panal.cells.access.roster",
+    "panal.cells.lights.sun",
+    "panal.cells.lights.timetable",
 )
 FORBIDDEN_NAMES = frozenset(
     "ConnectionError ConnectionResetError ConnectionRefusedError BrokenPipeError TimeoutError FileNotFoundError"

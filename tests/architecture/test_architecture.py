@@ -29,13 +29,13 @@ NOUNS_OF_CELLS = {
         *("presence", "telemetry", "twins", "words"),
     },
     "updates": set(),
-    "care": set(),
+    "care": {"alarms", "review", "wearers", "words"},
     "cameras": {
         *("boards", "downloads", "files", "films", "hub", "motion", "news", "paths", "plots", "recording", "relay"),
         *("saver", "settings", "storage", "uploads", "viewers", "words"),
     },
     "access": {"credentials", "lists", "roster", "rules", "words"},
-    "lights": {"schedules", "words"},
+    "lights": {"schedules", "sun", "timetable", "words"},
     "wifi": {"progress", "words"},
     "automations": set(),
 }
