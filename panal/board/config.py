@@ -5,10 +5,10 @@
 | device_id | of this board; empty: `ESP32-` and 12 hex digits of the factory MAC |
 | token | 64 hex digits; on a real board it lies in NVS and not here |
 | model | which description in panal/board/boards it is built by |
-| transport | `mqtt` or `http` |
+| transport | `mqtt`, `http`, or `ws` for a WebSocket where nothing else passes |
 | server | `http://host:port` or `https://host:port` |
 | mqtt | `host:port` of the broker; empty: the server's host, 1883, or 8883 with TLS |
-| stream | `host:port` of the stream port, for cameras; empty: the server's host, 6972 |
+| stream | `host:port` of the stream port, for cameras and `ws`; empty: the server's host, 6972 |
 | ca | file with the CA (PEM) that is trusted, and with it TLS; empty: plain text |
 | tls_name | the name in the server's certificate where it is not its address |
 | plain_public | true lets plain text go to public addresses |
@@ -69,7 +69,7 @@ def parse(given, mac):
     checks = (
         ("device_id", topics.is_device_id(config["device_id"])),
         ("token", isinstance(token, str) and len(token) == 64 and all(digit in "0123456789abcdef" for digit in token)),
-        ("transport", config["transport"] in ("mqtt", "http")),
+        ("transport", config["transport"] in ("mqtt", "http", "ws")),
         ("server", config["server"].startswith("http://") or config["server"].startswith("https://")),
         ("heartbeat_s", isinstance(config["heartbeat_s"], int) and config["heartbeat_s"] > 0),
         ("ca", bool(config["ca"]) or not config["server"].startswith("https://")),

@@ -19,6 +19,10 @@ def make(board, pem):
         from panal.board import link_http
 
         return link_http.Link(board, *_checked(config, http_address(config["server"]), context))
+    if config["transport"] == "ws":
+        from panal.board import link_ws
+
+        return link_ws.Link(board, stream_address(config, context), context)
     from panal.board import link_mqtt
 
     return link_mqtt.Link(board, *_checked(config, mqtt_address(config), context))

@@ -36,7 +36,10 @@ PONG_MS = 10000
 
 
 class Client:
-    def __init__(self, host, path, random, max_message=8192):
+    def __init__(self, host, path, random, max_message=8192, headers=None):
+        """`headers`: lines for the request. Who gives some, be it an empty tuple, has messages that are too large read
+        past, with an event ("skipped", bytes): it is told them again, and their end would be that of every connection.
+        """
         self.state = NEW
         self.reason = None
         self.code = None  # the peer's, of its Close
@@ -44,6 +47,8 @@ class Client:
         self._path = path
         self._random = random
         self._max_message = max_message
+        self._headers = headers
+        self._to_skip = 0
         self._buffer = b""
         self._message = None  # [opcode, bytes so far] of a message in fragments
         self._out = []  # (opcode or None for bytes as they are, payload)
@@ -58,7 +63,8 @@ class Client:
         self._move("connect")
         self._key = binascii.b2a_base64(self._random(16)).strip()
         head = "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" % (self._path, self._host)
-        head = head.encode() + b"Sec-WebSocket-Key: " + self._key + b"\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        head = head.encode() + b"Sec-WebSocket-Key: " + self._key + b"\r\nSec-WebSocket-Version: 13\r\n"
+        head += "".join([line + "\r\n" for line in self._headers or ()]).encode() + b"\r\n"
         self._out.append((None, head))
         self._heard_ms = now_ms
 
@@ -86,6 +92,10 @@ class Client:
             return
         self._heard_ms = now_ms
         self._asked_ms = None
+        if self._to_skip:
+            skipped = min(self._to_skip, len(data))
+            self._to_skip -= skipped
+            data = data[skipped:]
         self._buffer += data
         if self.state == CONNECTING and not self._take_head():
             return
@@ -118,12 +128,16 @@ class Client:
     # out
 
     def events(self):
-        """("open",) · ("text", str) · ("binary", bytes) · ("closed", reason)"""
+        """("open",) · ("text", str) · ("binary", bytes) · ("skipped", number of bytes) · ("closed", reason)"""
         events, self._events = self._events, []
         return events
 
     def has_data(self):
         return bool(self._out)
+
+    def waiting(self):
+        """How many messages have not left yet."""
+        return len(self._out)
 
     def data_to_send(self):
         """Byte strings for the connection, in order, made one by one as they are asked for."""
@@ -208,6 +222,8 @@ class Client:
             if len(buffer) < begin:
                 return False
             length = int.from_bytes(buffer[2:begin], "big")
+        if length > self._max_message and self._may_skip(buffer[0]) and not buffer[1] & 0x80:
+            return self._skip(begin + length)
         if not self._is_allowed(buffer[0], buffer[1], length):
             return False
         if len(buffer) < begin + length:
@@ -215,6 +231,15 @@ class Client:
         self._buffer = buffer[begin + length :]
         self._receive_frame(buffer[0] & 0x80, buffer[0] & 15, buffer[begin : begin + length])
         return True
+
+    def _may_skip(self, first):
+        return self._headers is not None and self._message is None and first in (0x80 | TEXT, 0x80 | BINARY)
+
+    def _skip(self, length):
+        self._events.append(("skipped", length))
+        self._to_skip = max(0, length - len(self._buffer))
+        self._buffer = self._buffer[length:]
+        return bool(self._buffer)
 
     def _is_allowed(self, first, second, length):
         """Whether such a frame may come, told from its head: nothing is kept of one that may not."""

@@ -25,7 +25,9 @@ def run(
     mqtt: Mqtt = "",
     stream: Annotated[str, typer.Option(help="The stream port, host:port; otherwise the server's host, 6972.")] = "",
     ca: Ca = None,
-    transport: Annotated[str, typer.Option(help="mqtt or http")] = "mqtt",
+    transport: Annotated[
+        str, typer.Option("--transport", "--link", help="mqtt, http, or ws for a WebSocket on the stream port")
+    ] = "mqtt",
     dir: Annotated[Path | None, typer.Option(help="Its flash; what is in it survives. Otherwise a new folder.")] = None,
     vm: Annotated[str, typer.Option(help="micropython or cpython")] = "micropython",
     json: Annotated[bool, typer.Option("--json", help="Speak JSON on the standard input and output.")] = False,

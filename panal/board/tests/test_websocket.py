@@ -54,6 +54,12 @@ class HandshakeTest(unittest.TestCase):
             self.client.receive_data(ANSWER[index : index + 1], 1)
         self.assertEqual(self.client.events(), [("open",)])
 
+    def test_it_shows_the_headers_that_it_is_given(self):
+        client = websocket.Client("example.com:6972", "/device", random, 100, ("X-Device-Id: A", "X-Device-Key: B"))
+        client.connect(0)
+        request = b"".join(client.data_to_send())
+        self.assertTrue(request.endswith(b"Sec-WebSocket-Version: 13\r\nX-Device-Id: A\r\nX-Device-Key: B\r\n\r\n"))
+
     def test_a_wrong_answer_ends_it(self):
         self.client.receive_data(ANSWER.replace(b"s3pP", b"s4pP"), 1)
         self.assertEqual(self.client.state, websocket.CLOSED)
@@ -124,6 +130,17 @@ class OpenTest(unittest.TestCase):
             self.client.receive_data(said, 1)
             self.assertEqual(self.client.state, websocket.CLOSED)
             self.assertEqual(unmasked(self.sent()), [(websocket.CLOSE, code.to_bytes(2, "big"))], said)
+
+    def test_who_cannot_end_it_reads_past_what_is_too_large(self):
+        self.client = websocket.Client("example.com", "/device", random, 100, ())
+        self.client.connect(0)
+        self.sent()
+        said = ANSWER + frame(1, b"a" * 5000) + frame(1, b"b") + frame(1, b"c" * 101) + frame(1, b"d")
+        for begin in range(0, len(said), 512):
+            self.client.receive_data(said[begin : begin + 512], 1)
+        heard = [("open",), ("skipped", 5004), ("text", "b"), ("skipped", 103), ("text", "d")]
+        self.assertEqual(self.client.events(), heard)
+        self.assertEqual(self.client.state, websocket.OPEN)
 
     def test_endless_fragments_are_bounded(self):
         for _ in range(9):

@@ -170,7 +170,7 @@ asyncio.run(live())
 """
 
 
-@pytest.mark.parametrize("transport", ["mqtt", "http"])
+@pytest.mark.parametrize("transport", ["mqtt", "http", "ws"])
 def test_the_firmware_leaves_room(transport, tmp_path, capsys):
     """What is alive in steady state, without the simulated hardware: a board must also fit TLS and its garbage."""
     said = in_vm(LIVE.format(transport=transport, flash=tmp_path / "flash"), folder=build.build())
