@@ -5,10 +5,9 @@ one entry with the hours of all of them. What a board cannot hold is made shorte
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -17,6 +16,7 @@ from django.utils import timezone
 
 from panal.cells.devices import api as devices
 from panal.cells.devices.catalog import MODELS
+from panal.control import zones
 from panal.control.events import publish_on_commit
 from panal.control.preferences import ZONES
 from panal.gateway.store import DomainEvent
@@ -171,15 +171,8 @@ def _together(schedules: list[Schedule | None]) -> Hours:
 
 
 def _zone(device: Any) -> list[list[int]]:
-    """The offset from UTC now and its changes in the next years, found to the second."""
-    zone = ZoneInfo(zone_name(device))
-    first = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    found = [[0, _offset_min(first, zone)]]
-    for day in range(ZONE_DAYS):
-        begin, end = first + timedelta(days=day), first + timedelta(days=day + 1)
-        if _offset_min(end, zone) != found[-1][1] and len(found) < rules.MAX_ZONES:
-            found.append([_change(begin, end, zone), _offset_min(end, zone)])
-    return found
+    """The offset from UTC now and its changes in the next years."""
+    return zones.offsets(zone_name(device), timezone.now(), days=ZONE_DAYS, most=rules.MAX_ZONES)
 
 
 def zone_name(device: Any) -> str:
@@ -191,24 +184,6 @@ def own_zone(device: Any) -> str:
     """The zone that was chosen for this door, or ""."""
     door = Door.objects.filter(pk=device.pk).first()
     return door.time_zone if door and door.owned_at == device.owned_at else ""
-
-
-def _offset_min(at: datetime, zone: ZoneInfo) -> int:
-    offset = at.astimezone(zone).utcoffset()
-    return int(offset.total_seconds() // 60) if offset else 0
-
-
-def _change(begin: datetime, end: datetime, zone: ZoneInfo) -> int:
-    """The second between two instants from which the second one's offset holds."""
-    low, high = int(begin.timestamp()), int(end.timestamp())
-    wanted = _offset_min(end, zone)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _offset_min(datetime.fromtimestamp(middle, tz=UTC), zone) == wanted:
-            high = middle
-        else:
-            low = middle
-    return high
 
 
 # settings

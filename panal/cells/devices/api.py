@@ -20,13 +20,16 @@ from .queries import (
     named_first,
     open_commands,
     owned_since,
+    owners_of,
     sector_for,
     sectors_for,
+    sectors_of,
     token_of,
     under_parents,
     within,
 )
 from .recorder import heard_from, lock
+from .twins import Said, agree_with, lay_desired_of_many
 
 
 def expire(now: datetime) -> None:
@@ -47,6 +50,8 @@ def prune(now: datetime) -> int:
 
 __all__ = [
     "OPEN",
+    "Said",
+    "agree_with",
     "blank_args",
     "cancel_commands",
     "chosen_for",
@@ -61,6 +66,7 @@ __all__ = [
     "heard_from",
     "identity",
     "lay_desired",
+    "lay_desired_of_many",
     "lock",
     "locked",
     "may_change",
@@ -68,12 +74,14 @@ __all__ = [
     "open_commands",
     "outcomes_of",
     "owned_since",
+    "owners_of",
     "prune",
     "queue_commands",
     "reconcile",
     "reported_of",
     "sector_for",
     "sectors_for",
+    "sectors_of",
     "token_of",
     "under_parents",
     "within",

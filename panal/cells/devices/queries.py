@@ -410,6 +410,16 @@ def owned_since(device_ids: Iterable[str]) -> dict[str, datetime | None]:
     return dict(Device.objects.filter(id__in=list(device_ids)).order_by().values_list("id", "owned_at"))
 
 
+def owners_of(device_ids: Iterable[str]) -> dict[str, int | None]:
+    """The accounts of these devices."""
+    return dict(Device.objects.filter(id__in=list(device_ids)).order_by().values_list("id", "account_id"))
+
+
+def sectors_of(device_ids: Iterable[str]) -> dict[str, int | None]:
+    """The sectors of these devices."""
+    return dict(Device.objects.filter(id__in=list(device_ids)).order_by().values_list("id", "sector_id"))
+
+
 def identity(device_id: str) -> Identity | None:
     fields = ("account_id", "model_code", "token_sha256", "keyless", "state")
     found = Device.objects.filter(id=device_id).values_list(*fields).first()

@@ -6,14 +6,16 @@ is given the same message again. Devices' rows are locked in the order of their 
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count
 
+from panal.cells import card, cards
 from panal.control import rows
 from panal.control.events import publish_on_commit
 from panal.control.instants import instant
@@ -25,6 +27,7 @@ from . import presence, telemetry
 from .messages import Answer, Heartbeat, Hello, LogLine, Presence, Reported, Sent, Telemetry
 from .models import OPEN, Command, Device, State, Twin
 from .models import LogLine as LogLineRow
+from .twins import Said
 
 AHEAD = timedelta(minutes=10)
 """A clock that is further ahead is wrong: the time of receipt is taken."""
@@ -108,7 +111,7 @@ def record_hello(batch: list[Hello], now: datetime) -> list[Any]:
     known = known_devices(hello.device_id for hello in batch)
     batch_known = [hello for hello in batch if hello.device_id in known]
     rows.update_each(_hello_sql(), [_hello_row(hello) for hello in batch_known])
-    _first_reports(batch_known)
+    _first_reports(batch_known, known)
     presence.seen_over_http({h.device_id for h in batch_known if h.transport == "http"}, known, now)
     publish_on_commit(*_about(batch_known, known, "device.updated", "devices"))
     told = _greetings(known)
@@ -133,11 +136,11 @@ def _hello_row(hello: Hello) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _first_reports(batch: Sequence[Hello]) -> None:
+def _first_reports(batch: Sequence[Hello], known: Mapping[str, Known]) -> None:
     """A state document at registration is a first report, without a version."""
     reports = [Reported(h.device_id, h.received_ms, 0, h.state) for h in batch if isinstance(h.state, dict)]
     if reports:
-        _store_reports(reports)
+        _tell_cells(reports, _store_reports(reports), known)
 
 
 def _greetings(known: dict[str, Known]) -> dict[str, dict[str, Any]]:
@@ -341,7 +344,9 @@ def record_reported(batch: list[Reported], now: datetime) -> list[Any]:
     """What boards say of themselves, laid over what they said before."""
     known = known_devices(message.device_id for message in batch)
     messages = [message for message in batch if message.device_id in known]
-    stored = iter(_store_reports(messages))
+    refusals = _store_reports(messages)
+    _tell_cells(messages, refusals, known)
+    stored = iter(refusals)
     names: dict[str, set[str]] = {}
     for message in messages:
         names.setdefault(message.device_id, set()).update(message.state)
@@ -349,6 +354,24 @@ def record_reported(batch: list[Reported], now: datetime) -> list[Any]:
         *(event_of(id, known[id], "twin.reported", "twin", names=sorted(said)) for id, said in names.items())
     )
     return [next(stored) if message.device_id in known else UNKNOWN for message in batch]
+
+
+@cache
+def _followers() -> tuple[tuple[str, Callable[[list[Said]], None]], ...]:
+    return tuple((name, card.load(reference)) for found in cards() for name, reference in found.reports)
+
+
+def _tell_cells(batch: Sequence[Reported], refusals: Sequence[Any], known: Mapping[str, Known]) -> None:
+    """Cells that keep more of a reported value than its newest state hear of each report, in order."""
+    taken = [message for message, refusal in zip(batch, refusals, strict=True) if refusal is None]
+    for name, follow in _followers():
+        said = [
+            Said(m.device_id, known[m.device_id].account_id, m.state[name], m.received_ms)
+            for m in taken
+            if name in m.state
+        ]
+        if said:
+            follow(said)
 
 
 def _store_reports(batch: Sequence[Reported]) -> list[PanalError | None]:

@@ -1,0 +1,19 @@
+"""What other cells and the server may use of lights."""
+
+from .actions import Wish, run_scene, switch, switch_many
+from .models import By, Light
+from .queries import light_for, lights_for, may_switch, scene_for, scenes_for
+
+__all__ = [
+    "By",
+    "Light",
+    "Wish",
+    "light_for",
+    "lights_for",
+    "may_switch",
+    "run_scene",
+    "scene_for",
+    "scenes_for",
+    "switch",
+    "switch_many",
+]
