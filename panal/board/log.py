@@ -25,6 +25,11 @@ class Log:
     def error(self, message):
         self._write("error", message)
 
+    def note(self, message):
+        """For who stands beside the board; the server hears of it in another way."""
+        if self._echo is not None:
+            self._echo({"at_ms": self._clock.now_ms(), "level": "info", "message": message})
+
     def lines(self):
         """The last lines, oldest first: `{"at_ms", "level", "message"}`."""
         return self._lines

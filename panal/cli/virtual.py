@@ -18,7 +18,7 @@ Plain = Annotated[bool, typer.Option("--plain-public", help="Let plain text go t
 
 @app.command()
 def run(
-    model: Annotated[str, typer.Option(help="wearable-1, camera-1, camera-2, door-1")],
+    model: Annotated[str, typer.Option(help="wearable-1, camera-1, camera-2, door-1, lights-4")],
     id: Annotated[str, typer.Option(help="The device's id.")],
     token: Annotated[str, typer.Option(help="Its token, as `panal device mint` showed it once.")],
     server: Server,
@@ -41,6 +41,7 @@ def run(
     scene: Annotated[str, typer.Option(help="What a camera sees: entrance, garden or workshop.")] = "",
     door_open: Annotated[bool, typer.Option("--door-open", help="A door that is open when power comes.")] = False,
     knob: Annotated[int, typer.Option(min=0, max=4095, help="How a door's knob stands when power comes.")] = 2048,
+    walls: Annotated[str, typer.Option(help="Which wall switches are closed when power comes: 0100.")] = "",
 ) -> None:
     """Run one device. Without --json type: press, tilt on, tilt off, wifi off, wifi on, battery 0.5."""
     from panal.virtual import build, runner
@@ -66,6 +67,7 @@ def run(
         options.append(option)
     options += ["--door=open"] if door_open else []
     options += [f"--knob={knob}"] if model.startswith("door-") else []
+    options += [f"--walls={walls}"] if walls else []
     try:
         runner.run(folder, vm, *options)
     except runner.NotReady as error:
@@ -82,7 +84,7 @@ def _in_the_air(radio: str) -> list[str]:
 
 
 def _no_board(model: str) -> str:
-    return f"There is no board description for model {model!r} yet; wearable-1 and camera-1 have one."
+    return f"There is no board description for model {model!r} yet; wearable-1 and lights-4 have one."
 
 
 def _check(is_good: bool, sentence: str) -> None:

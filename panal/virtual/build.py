@@ -17,6 +17,7 @@ SIMULATION = (
     "virtual/hardware.py",
     "virtual/camera.py",
     "virtual/door.py",
+    "virtual/lights.py",
     "virtual/chips/mfrc522.py",
     "virtual/chips/pcf8574_hd44780.py",
     "virtual/chips/pins.py",

@@ -8,18 +8,21 @@ FOLDER is its flash with config.json in it. Standard input, one JSON object a li
     {"do":"tilt","on":true} · {"do":"camera","covered":true,"night":null,"walk_ms":0} (panal/virtual/scene.py) ·
     {"do":"card","uid":"04A1B2C3"} · {"do":"knob","value":0..4095} · {"do":"door","open":true} · {"do":"exit"} ·
     {"do":"key","key":"5"} · {"do":"bolt","locked":true} · {"do":"display","on":false} (panal/virtual/door.py) ·
+    {"do":"wall","number":1} throws a switch, with "ms":150 it is pressed (panal/virtual/lights.py) ·
     {"do":"radio","networks":[{"ssid","password","rssi","dhcp","internet","hidden"}]}
 Standard output, one JSON object a line:
     {"led":"steady|blink_500|blink_200|blink_100|flash_2"} · {"link":"up|down"} · {"queue":n} ·
     {"log":{"level","message"}} ·
     {"portal":"http://127.0.0.1:PORT/"|null} · {"dns":PORT|null} · {"wifi":{"ssid_hash":"8 digits"}|null} ·
     {"lcd":["…","…"]} · {"leds":{"blue","green","red"}} · {"lock":"locked|unlocked"} · {"door":"open|close"} ·
-    {"sound":"short|double|triple|long"} · {"stream":"up|down"} · {"flash":0..255} ·
+    {"sound":"short|double|triple|long"} · {"lamps":[0..100,…]} · {"walls":[true if closed,…]} ·
+    {"stream":"up|down"} · {"flash":0..255} ·
     {"heap":{"live_bytes":n}}, which is what is alive after a collection, and only in the VM.
 A board knows its home network from the start, and --fresh none, as one from the factory. --pace: how much faster than
 life the times of Wi-Fi pass; --ports: loopback ports of its portal, HTTP and DNS; --radio: one network
 that is in the air at first; one option for each, because an argument of the VM has at most 255 letters; --scene: the
-loopback port of what its camera sees; --door=open, --knob=N: how a door and its knob stand when power comes.
+loopback port of what its camera sees; --door=open, --knob=N: how a door and its knob stand when power comes;
+--walls=0100: which of the switches at the wall are closed then.
 With --json the end of the input is the end of the device, so that it never outlives who started it. Without it, the
 words `press`, `tilt on`, `wifi off`, `battery 0.5` do the same, and what happens is told in plain lines.
 """
@@ -41,7 +44,7 @@ LOOK_S = 0.1
 HEAP_LOOKS = 300  # how many looks lie between two words about the heap
 FIRST_HEAP_LOOK = 50
 RESTARTED = "--restarted"
-NOT_KEPT = (RESTARTED, "--radio", "--door", "--knob")
+NOT_KEPT = (RESTARTED, "--radio", "--door", "--knob", "--walls")
 MAC = b"\x02\x00\x00\x00\x00\x01"
 IS_VM = sys.implementation.name == "micropython"
 
@@ -104,17 +107,29 @@ class Bench:
             self._surround(said)
         elif do == "radio":
             self.hardware.wifi.networks = [network for network in said["networks"] if network["ssid"]]
-        elif "reader" not in parts or not self._door().do(said):
+        elif self._surroundings() is None or not self._surroundings().do(said):
             raise ValueError
 
-    def _door(self):
-        from panal.virtual import door
+    def _surroundings(self):
+        """The door or the lights around this board, or None."""
+        if "reader" in self.hardware.parts:
+            from panal.virtual import door as place
+        elif "walls" in self.hardware.parts:
+            from panal.virtual import lights as place
+        else:
+            return None
+        return place.here[0]
 
-        return door.here[0]
+    async def look_at_lights(self):
+        """Tell what can be seen of them, for ever."""
+        while True:
+            for name, value in self._surroundings().seen().items():
+                self.tell(name, value)
+            await asyncio.sleep(0.05)
 
     async def look_at_door(self):
         """Tell what can be seen and heard of a door, for ever."""
-        door, ms = self._door(), 0
+        door, ms = self._surroundings(), 0
         while True:
             sound = door.listen(ms)
             if sound is not None:
@@ -203,6 +218,8 @@ async def power_on(folder, bench, arguments):
     tasks = [bench.hear(), board.run(), bench.look(board), _end(bench.ended, hardware.restarted)]
     if "reader" in hardware.parts:
         tasks.append(bench.look_at_door())
+    if "walls" in hardware.parts:
+        tasks.append(bench.look_at_lights())
     tasks = [asyncio.create_task(task) for task in tasks]
     await hardware.restarted.wait()
     for task in tasks:
@@ -211,12 +228,17 @@ async def power_on(folder, bench, arguments):
 
 
 def _place(arguments):
-    """How the door stands, and the knob, when power comes to a controller."""
+    """How the door stands, and the knob, or the switches at the wall, when power comes."""
     is_open, knob = _option(arguments, "door"), _option(arguments, "knob")
     if is_open or knob:
         from panal.virtual import door
 
         door.start = {"open": is_open == "open", "knob": int(knob or "2048")}
+    walls = _option(arguments, "walls")
+    if walls:
+        from panal.virtual import lights
+
+        lights.start["closed"] = [wall == "1" for wall in walls]
 
 
 def _option(arguments, name):
@@ -271,6 +293,10 @@ def main(arguments):
             from panal.virtual import door
 
             kept += ["--door=" + ("open" if door.start["open"] else "close"), "--knob=%d" % door.start["knob"]]
+        if "walls" in bench.hardware.parts:
+            from panal.virtual import lights
+
+            kept.append("--walls=" + lights.word())
         # What is in the air does not restart with the board.
         air = ["--radio=" + json.dumps(network) for network in bench.hardware.wifi.networks]
         reboot.reboot(kept + [RESTARTED] + air, _option(arguments, "vm") or "")

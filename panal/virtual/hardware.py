@@ -272,6 +272,7 @@ class Hardware:
         `scene`: the port of what its camera sees (panal/virtual/scene.py)."""
         description = _description(model, scene)
         self.CELLS = description.CELLS
+        Drivers.around = {"access": "door", "lights": "lights"}.get(self.CELLS[0])
         self.parts = description.parts(Drivers)
         self.rtc = Rtc(has_clock)
         self.ACCESS_POINT = description.ACCESS_POINT if portal else ""
@@ -329,8 +330,8 @@ class Drivers:
     Battery = Battery
     Lamp = Lamp
 
+    around = None  # "door" or "lights": the module of what is connected to the board's pins and buses
+
     @staticmethod
     def buses():
-        from panal.virtual import door
-
-        return door.machine()
+        return __import__("panal.virtual." + Drivers.around, None, None, ("machine",)).machine()

@@ -144,9 +144,12 @@ class Device:
 
     # the twin
 
-    def tell(self, name, value):
-        """A part of the board says something of itself: now, and again on every connection."""
-        self._told[name] = value
+    def tell(self, name, value, whole=None):
+        """A part of the board says something of itself: now, and again on every connection.
+
+        Where `value` is only what changed, `whole()` is what is said again.
+        """
+        self._told[name] = value if whole is None else whole
         self._twin.report({name: value})
         self._say_reports()
 
@@ -164,7 +167,8 @@ class Device:
             "log_level": self._board.log.level,
         }
         state.update(self._obeyed)
-        state.update(self._told)
+        for name, told in self._told.items():
+            state[name] = told() if callable(told) else told
         return state
 
     def _say_reports(self):

@@ -73,7 +73,11 @@ class Pwm:
         self.freq = freq
         self.duty = 0
         self.pulse_us = None
+        self._pwms, self._number = world.pwms, number
         world.pwms[number] = self
+
+    def deinit(self):
+        del self._pwms[self._number]
 
     def duty_u16(self, duty):
         self.duty = duty
