@@ -79,7 +79,16 @@ class Call(NamedTuple):
 
 
 Answered = tuple[int, Any]
-"""HTTP status and document."""
+"""HTTP status and document, or `File`."""
+
+
+class File(NamedTuple):
+    """An answer that is a file: read off the loop, and in part where the request has a `Range`."""
+
+    path: str
+    content_type: str = "application/octet-stream"
+    etag: str = ""
+
 
 HttpHandler = Callable[[Hub, Call], Awaitable[Answered]]
 

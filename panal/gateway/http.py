@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
+from starlette.responses import FileResponse
 from starlette.routing import BaseRoute, Match, NoMatchFound
 
 from panal.protocol import fields
@@ -21,7 +22,7 @@ from panal.protocol.errors import BadRequest, PanalError, TooLarge, Unauthorized
 from panal.protocol.topics import HTTP_PREFIXES, INGEST
 
 from . import body as json_body
-from .cell import Answered, Call, EventKinds, HttpHandler, Hub, Path, Stores
+from .cell import Answered, Call, EventKinds, File, HttpHandler, Hub, Path, Stores
 from .errors import Headers, document_of, headers_of, status_of
 from .identity import Identities, holds
 from .ledger import Ledger
@@ -213,7 +214,10 @@ class DeviceApi(BaseRoute):
             logger.exception("%s %s", scope["method"], path.path)
             status, document, extra = _refused(Unavailable("unavailable", "something went wrong here"))
         self.context.http_counts[path.path, status] += 1
-        await reply(send, status, json_body.encode(document), extra)
+        if isinstance(document, File):
+            await reply_with_file(document, scope, receive, send)
+        else:
+            await reply(send, status, json_body.encode(document), extra)
 
     async def _answer(self, path: Path, scope: Scope, receive: Receive) -> Answered:
         address = (scope.get("client") or ("", 0))[0]
@@ -427,7 +431,19 @@ class Patience:
         self._timer = loop.call_later(self._limit_s / 4, self._look, loop) if self._since else None
 
 
+async def reply_with_file(file: File, scope: Scope, receive: Receive, send: Send) -> None:
+    """The whole file, or what `Range` asks for."""
+    headers = {"cache-control": "private", **({"etag": file.etag} if file.etag else {})}
+    try:
+        await FileResponse(file.path, media_type=file.content_type, headers=headers)(scope, receive, send)
+    except RuntimeError:  # it has gone since it was found
+        status, document, extra = _refused(Unavailable("unavailable", "the file is not here"))
+        await reply(send, status, json_body.encode(document), extra)
+
+
 async def reply(send: Send, status: int, data: bytes, extra: Headers) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(data)), *extra]
+    if status == 204:  # RFC 9110, 15.3.5: neither content nor its length
+        headers, data = extra, b""
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": data})

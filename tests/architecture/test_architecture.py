@@ -28,7 +28,7 @@ NOUNS_OF_CELLS = {
         *("catalog", "claim_views", "claims", "comb", "commands", "factory_views", "fleet", "labels", "plots"),
         *("presence", "telemetry", "twins", "words"),
     },
-    "updates": set(),
+    "updates": {"advance", "files", "progress", "stages", "versions", "words"},
     "care": {"alarms", "review", "wearers", "words"},
     "cameras": {
         *("boards", "downloads", "files", "films", "hub", "motion", "news", "paths", "plots", "recording", "relay"),

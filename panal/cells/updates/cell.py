@@ -2,4 +2,15 @@
 
 from panal.cells.card import Card
 
-CARD = Card(name="updates")
+CARD = Card(
+    name="updates",
+    app=True,
+    recorders=(
+        ("updates.asked", "panal.cells.updates.recorder:record_asked"),
+        ("updates.told", "panal.cells.updates.recorder:record_told"),
+    ),
+    answers=(("updates.artifact", "panal.cells.updates.queries:artifact_of"),),
+    gateway="panal.cells.updates.gateway:HANDLERS",
+    words="panal.cells.updates.words:WORDS",
+    on_time="panal.cells.updates.recorder:on_time",
+)
