@@ -29,7 +29,7 @@ NOUNS_OF_CELLS = {
         *("presence", "telemetry", "twins", "words"),
     },
     "updates": {"advance", "files", "progress", "stages", "versions", "words"},
-    "care": {"alarms", "review", "wearers", "words"},
+    "care": {"alarms", "detector", "judgement", "posture", "recordings", "review", "wearers", "words"},
     "cameras": {
         *("boards", "downloads", "files", "films", "hub", "motion", "news", "paths", "plots", "recording", "relay"),
         *("saver", "settings", "storage", "uploads", "viewers", "words"),

@@ -1,0 +1,147 @@
+"""Recordings of falls and of daily life, and how good a detector is on them: docs/falls.md.
+
+A file is an .npz with `acc` (n, 3) int16 counts at 50 Hz, ±8 g; trial i is `acc[start[i] : start[i] + length[i]]`, with
+`is_fall`, `subject`, `activity`. Falls are in the middle of their recording: where they lie is never used.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+LSB_PER_G = 4096
+FS_HZ = 50
+EARLY = 50
+"""An alarm up to one second before the impact, which is the largest |a|, still counts as this fall's."""
+MERGED = 150
+"""Alarms closer together than three seconds are one."""
+NEEDED = ("acc", "start", "length", "is_fall", "subject", "activity")
+
+Counts = Any  # an array (n, 3) of numpy, int16
+
+
+class Unreadable(Exception):
+    """The file is no file of recordings; the text says why."""
+
+
+class Trial(NamedTuple):
+    counts: Counts
+    is_fall: bool
+    subject: str
+    activity: str
+
+    @property
+    def impact(self) -> int:
+        return int((self.counts.astype(np.int64) ** 2).sum(axis=1).argmax())
+
+
+class Rate(NamedTuple):
+    """So many of so many, with the interval (Wilson, 95 %) that such a count leaves open."""
+
+    count: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        return self.count / self.of if self.of else 0.0
+
+    def interval(self, z: float = 1.96) -> tuple[float, float]:
+        if not self.of:
+            return 0.0, 1.0
+        p, n = self.value, self.of
+        middle = (p + z * z / 2 / n) / (1 + z * z / n)
+        half = z * math.sqrt(p * (1 - p) / n + z * z / 4 / n / n) / (1 + z * z / n)
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+
+class Tally:
+    """Counts trials as they are judged."""
+
+    def __init__(self) -> None:
+        self.found = self.missed = self.false = self.silent = 0
+        self.early_alarms = self.false_alarms = self.quiet_samples = 0
+
+    def add(self, trial: Trial, alarms: list[int]) -> None:
+        """`alarms`: at which samples of the trial somebody would have been told."""
+        if trial.is_fall:
+            good = [at for at in alarms if at >= trial.impact - EARLY]
+            self.early_alarms += len(alarms) - len(good)
+            self.found += bool(good)
+            self.missed += not good
+        else:
+            self.false += bool(alarms)
+            self.silent += not alarms
+            self.false_alarms += sum(not n or at - alarms[n - 1] > MERGED for n, at in enumerate(alarms))
+            self.quiet_samples += len(trial.counts)
+
+    @property
+    def sensitivity(self) -> Rate:
+        return Rate(self.found, self.found + self.missed)
+
+    @property
+    def specificity(self) -> Rate:
+        return Rate(self.silent, self.silent + self.false)
+
+    @property
+    def accuracy(self) -> Rate:
+        return Rate(self.found + self.silent, self.sensitivity.of + self.specificity.of)
+
+    @property
+    def balanced_accuracy(self) -> float:
+        return (self.sensitivity.value + self.specificity.value) / 2
+
+    def balanced_interval(self, z: float = 1.96) -> tuple[float, float]:
+        """From the two intervals, which are independent: the root of the sum of their squares."""
+        (a, b), (c, d) = self.sensitivity.interval(z), self.specificity.interval(z)
+        low = math.hypot(self.sensitivity.value - a, self.specificity.value - c) / 2
+        high = math.hypot(b - self.sensitivity.value, d - self.specificity.value) / 2
+        return max(0.0, self.balanced_accuracy - low), min(1.0, self.balanced_accuracy + high)
+
+    def document(self) -> dict[str, Any]:
+        hours = self.quiet_samples / FS_HZ / 3600
+        return {
+            "falls": self.sensitivity.of,
+            "adl": self.specificity.of,
+            "SE": _rounded(self.sensitivity.value),
+            "SE_ci": _both(self.sensitivity.interval()),
+            "SP": _rounded(self.specificity.value),
+            "SP_ci": _both(self.specificity.interval()),
+            "BA": _rounded(self.balanced_accuracy),
+            "BA_ci": _both(self.balanced_interval()),
+            "ACC": _rounded(self.accuracy.value),
+            "ACC_ci": _both(self.accuracy.interval()),
+            "F1": _rounded(2 * self.found / max(1, 2 * self.found + self.false + self.missed)),
+            "early_alarms_in_fall_trials": self.early_alarms,
+            "FA_per_h": round(self.false_alarms / hours, 2) if hours else 0.0,
+            "adl_hours": round(hours, 2),
+        }
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)
+
+
+def _both(interval: tuple[float, float]) -> list[float]:
+    return [_rounded(value) for value in interval]
+
+
+def load(path: Path) -> list[Trial]:
+    """Every trial of a file. Raises Unreadable."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in NEEDED}
+            rate = float(file["fs"]) if "fs" in file else FS_HZ
+            scale = float(file["lsb_per_g"]) if "lsb_per_g" in file else LSB_PER_G
+    except (OSError, ValueError, KeyError) as error:
+        raise Unreadable(f"{path}: {error}") from error
+    if arrays["acc"].ndim != 2 or arrays["acc"].shape[1] != 3 or rate != FS_HZ or scale != LSB_PER_G:
+        raise Unreadable(f"{path}: counts of three axes at 50 Hz with 4096 per g are expected")
+    return list(_trials(arrays))
+
+
+def _trials(arrays: dict[str, Any]) -> Iterator[Trial]:
+    rows = zip(*(arrays[name].tolist() for name in NEEDED[1:]), strict=True)
+    for start, length, is_fall, subject, activity in rows:
+        yield Trial(arrays["acc"][start : start + length], bool(is_fall), str(subject), str(activity))
