@@ -77,6 +77,13 @@ SENTENCES = {
     "bad_until": gettext_lazy("It must end after it begins."),
     "bad_value": gettext_lazy("The camera does not take this value."),
     "bad_motion_zones": gettext_lazy("These are no zones: at most 8, of 3 to 16 corners each, inside the picture."),
+    "reviewed_already": gettext_lazy("Somebody else has said meanwhile what it was: look before you say it."),
+    "not_possible": gettext_lazy("This cannot be said of it any more."),
+    "bad_comment": gettext_lazy("A comment has at most 1000 characters."),
+    "worn_already": gettext_lazy("This device is worn already."),
+    "bad_device": gettext_lazy("Choose a wearable of this account."),
+    "bad_birth_year": gettext_lazy("A year from 1900 until now."),
+    "bad_caregivers": gettext_lazy("Only people of this account can be chosen."),
     "bad_watchers": gettext_lazy("Only people of this account can be chosen."),
 }
 

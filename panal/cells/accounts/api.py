@@ -11,6 +11,8 @@ from .queries import (
     live_token,
     may,
     may_mint,
+    people_of,
+    people_with_roles,
     require,
 )
 from .roles import EDIT, HANDLE, MANAGE, MINT, OPERATE, SEE
@@ -33,6 +35,8 @@ __all__ = [
     "may",
     "may_mint",
     "note_token_use",
+    "people_of",
+    "people_with_roles",
     "person",
     "program",
     "record_audit",

@@ -1,6 +1,7 @@
 """Who belongs where and who may do what. A stranger's account does not exist for them: NotFound."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
@@ -86,6 +87,12 @@ def members_for(user: User, account: Account) -> QuerySet[Membership]:
     return account.memberships.select_related("user", "account").order_by("user__email")
 
 
+def people_with_roles(account_id: int, roles: Iterable[str]) -> list[User]:
+    """Who may sign in and has one of these roles; for the server itself."""
+    found = User.objects.filter(is_active=True, memberships__account=account_id, memberships__role__in=list(roles))
+    return list(found.order_by("pk"))
+
+
 def membership_for(user: User, membership_id: int, capability: str = SEE) -> Membership:
     membership = Membership.objects.select_related("user", "account").filter(id=membership_id).first()
     if membership is None:
@@ -142,3 +149,8 @@ def live_token(text: str, now: datetime) -> MachineToken | None:
     if token is not None:
         token.user.token_scopes = frozenset(token.scopes)
     return token
+
+
+def people_of(account_id: int) -> QuerySet[User]:
+    """Everybody of an account, for the server itself."""
+    return User.objects.filter(memberships__account_id=account_id, is_active=True).order_by("email")

@@ -1,6 +1,6 @@
 """The card of care."""
 
-from panal.cells.card import Card, Entry
+from panal.cells.card import AlarmKind, Card, Entry
 
 from .messages import KINDS
 
@@ -16,7 +16,17 @@ CARD = Card(
     gateway="panal.cells.care.gateway:HANDLERS",
     rest="panal.cells.care.rest:router",
     urls="panal.cells.care.urls",
-    navigation=(Entry("Events", "events", "siren"),),
+    words="panal.cells.care.words:WORDS",
+    navigation=(Entry("Events", "events", "siren"), Entry("Wearers", "wearers", "heart-handshake")),
+    alarm_kinds=(
+        AlarmKind("care.fall", "Fall", "emergency", "person-standing"),
+        AlarmKind("care.button", "Emergency button", "emergency", "siren"),
+        AlarmKind("care.doubt", "Perhaps a fall", "urgent", "circle-help"),
+        AlarmKind("care.tilt", "Tilt", "notice", "rotate-3d"),
+        AlarmKind("care.silent", "Wearable gives no sign of life", "urgent", "wifi-off"),
+        AlarmKind("care.battery", "Wearable's battery is low", "notice", "battery-low"),
+        AlarmKind("care.not_worn", "Wearable is not worn", "notice", "shirt"),
+    ),
     parts=(
         ("overview", "panal.cells.care.views:overview_part"),
         ("device", "panal.cells.care.views:device_part"),

@@ -12,16 +12,20 @@ from panal.control.instants import instant
 from panal.gateway.store import DomainEvent
 from panal.protocol.errors import Conflict, Forbidden, NotFound, Unauthorized
 
-from . import messages
+from . import actions, alarms, messages, review, wearers
 from .messages import Recorded
 from .models import Event, Samples
+from .wearers import Worn
 
 AHEAD = timedelta(minutes=10)
 """A clock that is further ahead is wrong: the instant is kept and marked as estimated."""
 
 UNKNOWN = Unauthorized("unknown_device", "no such device, or the wrong key")
 TAKEN = Conflict("uid_taken", "another device has this uid")
-FIELDS = ("id", "uid", "device", "account", "kind", "occurred_at", "is_estimated", "received_at", "data")
+FIELDS = (
+    "id", "uid", "device", "account", "kind", "occurred_at", "is_estimated", "received_at", "data", "wearer", "state",
+    "is_cancelled",
+)  # fmt: skip
 
 Holder = tuple[str, str]
 """Id and device of the event that has a uid. Ids are texts here: each is told twice, and made into one only once."""
@@ -31,7 +35,8 @@ def record_events(batch: list[messages.Event], now: datetime) -> list[Any]:
     accounts = devices.heard_from({message.device_id for message in batch}, now)
     first = _first_of_each(message for message in batch if message.device_id in accounts)
     ids = {uid: str(time_ordered(now)) for uid in first}
-    events = [_row(ids[uid], m, accounts[m.device_id]) for uid, m in first.items()]
+    worn = wearers.worn_by({(m.device_id, _occurred(m)) for m in first.values()}, accounts)
+    events = [_row(ids[uid], m, accounts[m.device_id], worn) for uid, m in first.items()]
     holders: dict[str, Holder] = {uid: (ids[uid], m.device_id) for uid, m in first.items()}
     if rows.insert_new(Event, FIELDS, events, ("uid",)) < len(events):
         holders = _holders(first)
@@ -40,6 +45,8 @@ def record_events(batch: list[messages.Event], now: datetime) -> list[Any]:
     _store_samples(
         [m.samples for m, answer in zip(batch, answers, strict=True) if isinstance(answer, Recorded)], holders
     )
+    alarms.raise_all([a for uid in fresh for a in _alarms(ids[uid], first[uid], accounts, worn)], now)
+    _cancel([m for m, a in zip(batch, answers, strict=True) if isinstance(a, Recorded) and a.duplicated], now)
     publish_on_commit(*_news([first[uid] for uid in fresh], accounts, ids))
     return answers
 
@@ -51,9 +58,16 @@ def _first_of_each(batch: Iterable[messages.Event]) -> dict[str, messages.Event]
     return found
 
 
-def _row(id: str, message: messages.Event, account_id: int | None) -> tuple[Any, ...]:
-    received = instant(message.received_ms)
-    occurred = received if message.at_ms is None else instant(message.at_ms)
+def _occurred(message: messages.Event) -> datetime:
+    return instant(message.received_ms if message.at_ms is None else message.at_ms)
+
+
+def _is_cancelled(message: messages.Event) -> bool:
+    return message.data.get("cancelled") is True
+
+
+def _row(id: str, message: messages.Event, account_id: int | None, worn: Worn) -> tuple[Any, ...]:
+    received, occurred, is_cancelled = instant(message.received_ms), _occurred(message), _is_cancelled(message)
     is_estimated = message.at_ms is None or occurred > received + AHEAD
     return (
         id,
@@ -65,7 +79,25 @@ def _row(id: str, message: messages.Event, account_id: int | None) -> tuple[Any,
         is_estimated,
         received,
         message.data,
+        worn[message.device_id, occurred].wearer_id,
+        review.begins(message.kind, is_cancelled=is_cancelled),
+        is_cancelled,
     )
+
+
+def _alarms(id: str, message: messages.Event, accounts: dict[str, int | None], worn: Worn) -> Iterable[Any]:
+    """None for what is only written down: a test, and a fall of which the wearer said at once that it was none."""
+    if message.kind not in alarms.OF_EVENTS or _is_cancelled(message):
+        return
+    device_id, at = message.device_id, _occurred(message)
+    yield alarms.alarm_of(id, message.kind, accounts[device_id], device_id, worn[device_id, at].name, at)
+
+
+def _cancel(repeats: Iterable[messages.Event], now: datetime) -> None:
+    """The wearer says after the alarm that nothing has happened. Who has reviewed it already knows better."""
+    uids = {message.uid for message in repeats if _is_cancelled(message)}
+    for event in Event.objects.filter(uid__in=uids, is_cancelled=False) if uids else ():
+        actions.cancel_event(event=event, now=now)
 
 
 def _holders(uids: Iterable[str]) -> dict[str, Holder]:

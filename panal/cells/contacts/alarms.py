@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from panal.cells.accounts.api import Actor, audit_entry, record_audits
 from panal.control import rows
@@ -62,8 +62,8 @@ def _row(id: str, alarm: Alarm, now: datetime) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _news(name: str, id: str, about: Any) -> DomainEvent:
-    data = {"id": id, "kind": about.kind, "uid": about.uid, "name": about.name}
+def _news(name: str, id: str, about: Any, **more: str) -> DomainEvent:
+    data = {"id": id, "kind": about.kind, "uid": about.uid, "name": about.name, **more}
     return DomainEvent(name, "alerts", about.account_id, about.device_id, data)
 
 
@@ -109,7 +109,26 @@ def acknowledge(uids: Iterable[str], actor: Actor, now: datetime, contact_id: in
     record_audits(
         audit_entry(actor=actor, verb=verb, subject=alert, account_id=alert.account_id, now=now) for alert in found
     )
-    publish_on_commit(*(_news(verb, str(alert.pk), alert) for alert in found))
+    publish_on_commit(*(_news(verb, str(alert.pk), alert, by=actor.text) for alert in found))
+    return len(found)
+
+
+@transaction.atomic
+def change_kind(uids: Iterable[str], kind: str, now: datetime, *, again: bool = False) -> int:
+    """More is known of open alerts: from now on they go by the policy of this kind. How many are open.
+
+    `again`: its first step comes now, to everybody of it, whoever was told before.
+    """
+    found = list(Alert.objects.filter(uid__in=list(uids), state=AlertState.OPEN).select_for_update().order_by("id"))
+    ids = [alert.pk for alert in found]
+    Alert.objects.filter(pk__in=ids).update(kind=kind, urgency=str(kind_of(kind).urgency))
+    if again:
+        told = Notice.objects.filter(alert__in=ids, purpose=Purpose.ALARM).order_by()
+        rounds = dict(told.values_list("alert").annotate(Max("round")))
+        for id in ids:
+            stand = {"round": rounds.get(id, -1) + 1, "step": 0, "due_at": now, "set_at": now}
+            Escalation.objects.update_or_create(alert_id=id, defaults=stand)
+    publish_on_commit(*(_news("alert.changed", str(alert.pk), alert) for alert in found))
     return len(found)
 
 

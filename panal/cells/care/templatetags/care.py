@@ -1,11 +1,15 @@
-"""Pictures of events."""
+"""Pictures and words of events and wearers."""
+
+from typing import Any
 
 from django import template
+
+from .. import reports, review, words
 
 register = template.Library()
 
 PICTURES = {"FALL": "person-standing", "EMERGENCY_BUTTON": "siren", "SIMULATED": "flask-conical", "TILT": "rotate-3d"}
-ALARMS = ("FALL", "EMERGENCY_BUTTON")
+BADGES = {review.OPEN: "alarm", review.CONFIRMED: "late", review.FALSE_ALARM: "offline", review.RESOLVED: "online"}
 
 
 @register.filter
@@ -14,6 +18,41 @@ def event_picture(kind: str) -> str:
 
 
 @register.filter
-def event_sign(kind: str) -> str:
-    """How an event's sign is coloured; its picture and its name say the same."""
-    return "alarm" if kind in ALARMS else "plain"
+def event_sign(event: Any) -> str:
+    """How an event's sign is coloured; its picture and its words say the same."""
+    return "alarm" if event.wakes and not review.is_over(event.state) else "plain"
+
+
+@register.filter
+def state_badge(state: str) -> str:
+    return BADGES.get(state, "info")
+
+
+@register.filter
+def action_icon(action: str) -> str:
+    return words.ICONS.get(action, "circle")
+
+
+@register.filter
+def history_text(action: str) -> str:
+    return str(words.HISTORY.get(action, action))
+
+
+@register.filter
+def fault_icon(kind: str) -> str:
+    return words.FAULT_ICONS.get(kind, "triangle-alert")
+
+
+@register.filter
+def percent(share: float) -> str:
+    return f"{100 * share:.0f}%"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    return reports.duration(seconds)
+
+
+@register.filter
+def reason_text(word: str) -> str:
+    return str(words.REASONS.get(word, word))

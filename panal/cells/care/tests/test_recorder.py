@@ -136,5 +136,6 @@ def test_a_batch_takes_the_same_queries_however_large_it_is(account, actor, coun
     commit(*(fall(id, f"first-{id}") for id in ids))
     repeats = [fall(id, f"first-{id}") for id in ids]
     fresh = [fall(id, f"second-{id}", samples=samples(id, f"second-{id}")) for id in ids]
-    with django_assert_num_queries(6):  # savepoint, devices, sign of life, events, samples, release
+    # savepoint, devices, sign of life, who wears them, events, samples, alerts, their outbox, release
+    with django_assert_num_queries(9):
         assert [answer.duplicated for answer in commit(*repeats, *fresh)] == [True] * count + [False] * count

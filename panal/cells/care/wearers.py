@@ -1,0 +1,78 @@
+"""Who wore a device when, for the recorders: one statement for a batch."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from panal.control import rows
+
+from .models import Wearer, Wearing
+
+
+class Person(NamedTuple):
+    """Whom an event is about. `name` is the device's where nobody is known to wear it."""
+
+    wearer_id: int | None
+    name: str
+
+
+Moment = tuple[str, datetime]
+"""A device and when."""
+
+Worn = Mapping[Moment, Person]
+
+
+def worn_by(moments: Iterable[Moment], accounts: Mapping[str, int | None]) -> dict[Moment, Person]:
+    """Who wore each device at each instant. A second statement only where something is older than the last change."""
+    wanted = list(moments)
+    now_worn = _newest({device_id for device_id, _ in wanted})
+    older = {d for d, at in wanted if d in now_worn and now_worn[d][1] is not None and at < now_worn[d][1]}
+    before = _history(older) if older else {}
+    found = {}
+    for device_id, at in wanted:
+        person, from_at = now_worn.get(device_id, (Person(None, device_id), None))
+        if from_at is not None and at < from_at:
+            person = _at(before.get(device_id, ()), at, accounts[device_id]) or Person(None, device_id)
+        found[device_id, at] = person
+    return found
+
+
+def _newest(device_ids: set[str]) -> dict[str, tuple[Person, Any]]:
+    """Names of devices, with who wears them now and since when, if it is somebody of the account that owns them."""
+    if not device_ids:
+        return {}
+    device = rows.table(Wearing._meta.get_field("device").related_model)
+    wearing, wearer = rows.table(Wearing), rows.table(Wearer)
+    marks = ",".join(["%s"] * len(device_ids))
+    found = rows.select(
+        f"{device}.id, {device}.name, {wearer}.id, {wearer}.name, {wearing}.from_at",
+        f"FROM {device} "
+        f"LEFT JOIN {wearing} ON {wearing}.device_id = {device}.id AND {wearing}.until_at IS NULL "
+        f"LEFT JOIN {wearer} ON {wearer}.id = {wearing}.wearer_id AND {wearer}.account_id = {device}.account_id "
+        f"WHERE {device}.id IN ({marks})",
+        list(device_ids),
+    )
+    return {
+        id: (Person(wearer_id, wearer_name or name or id), _instant(from_at) if from_at else None)
+        for id, name, wearer_id, wearer_name, from_at in found
+    }
+
+
+def _instant(kept: Any) -> datetime:
+    """As the database keeps it: SQLite as text without a zone."""
+    return datetime.fromisoformat(kept).replace(tzinfo=UTC) if isinstance(kept, str) else kept
+
+
+def _history(device_ids: Iterable[str]) -> dict[str, list[Wearing]]:
+    found: dict[str, list[Wearing]] = {}
+    for wearing in Wearing.objects.filter(device_id__in=list(device_ids)).select_related("wearer"):
+        found.setdefault(wearing.device_id, []).append(wearing)
+    return found
+
+
+def _at(wearings: Iterable[Wearing], at: datetime, account_id: int | None) -> Person | None:
+    for wearing in wearings:
+        ended = wearing.until_at is not None and at >= wearing.until_at
+        if wearing.from_at <= at and not ended and wearing.wearer.account_id == account_id:
+            return Person(wearing.wearer_id, wearing.wearer.name)
+    return None
