@@ -27,7 +27,16 @@ BOARDS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("camera-1", "Jardín", "Jardín", {"scene": "garden"}),
     ("camera-2", "Taller", "Taller", {"scene": "workshop"}),
     ("door-1", "Puerta principal", "Entrada", {}),
+    ("lights-4", "Luces de casa", "Entrada", {}),
 )
+# room, lamp, its icon, and how its channel is wired
+LIGHTS = (
+    ("Sala", "Lámpara de techo", "lamp-ceiling", {"kind": "dimmer", "switch": "toggle", "power": "last"}),
+    ("Cocina", "Cocina", "lightbulb", {"kind": "relay", "switch": "toggle", "power": "last"}),
+    ("Dormitorio", "Lámpara de noche", "lamp", {"kind": "dimmer", "switch": "push", "power": "off"}),
+    ("Patio", "Farol", "lamp-wall-down", {"kind": "relay", "switch": "toggle", "power": "last"}),
+)
+MADRID = (40.4168, -3.7038)
 ROSAS_CARD = "04A1B2C3"
 
 
@@ -75,6 +84,8 @@ def _household(folder: Path) -> dict[str, Any]:
         kept["boards"] += _mint_boards(kept, missing)
         if any(board[0] == "door-1" for board in missing):
             _let_rosa_in(kept)
+        if any(board[0] == "lights-4" for board in missing):
+            _light_rooms(kept)
         path.touch(mode=0o600)
         path.write_text(json.dumps(kept))
     return kept
@@ -123,6 +134,27 @@ def _let_rosa_in(kept: dict[str, Any]) -> None:
     actions.add_card(holder=rosa, number=ROSAS_CARD, label="Llavero azul", actor=actor)
 
 
+def _light_rooms(kept: dict[str, Any]) -> None:
+    """Four rooms with a lamp each on one board; the one in the yard goes on with the evening and off at midnight."""
+    from django.utils import timezone
+
+    from panal.cells.accounts.actor import system
+    from panal.cells.lights import actions
+    from panal.cells.lights.models import Light
+
+    board = next(board for board in kept["boards"] if board["model"] == "lights-4")
+    account_id, actor, now = board["account_id"], system("panal demo"), timezone.now()
+    for channel, (room, name, icon, wiring) in enumerate(LIGHTS, 1):
+        place = {"account_id": account_id, "sector": _sector(account_id, room, actor)}
+        lamp = Light.objects.create(device_id=board["device_id"], channel=channel, name=name, icon=icon, **place)
+        actions.change_channel(light=lamp, actor=actor, now=now, **wiring)
+    home = {"time_zone": "Europe/Madrid", "latitude_deg": MADRID[0], "longitude_deg": MADRID[1]}
+    actions.change_home(account_id=account_id, actor=actor, now=now, **home)
+    yard = {"account_id": account_id, "lights": [lamp], "actor": actor, "now": now}
+    actions.save_schedule(minutes=0, at="sunset", on=True, name="Al anochecer", **yard)
+    actions.save_schedule(minutes=0, at="time", on=False, name="A medianoche", **yard)
+
+
 def _sector(account_id: int, name: str, actor: Any) -> Any:
     from panal.cells.devices import actions as devices
     from panal.cells.devices.models import Sector
@@ -157,7 +189,8 @@ def _welcome(settings: Settings, server: Any, password: str) -> None:
         f"   them all to another network at {url}/wifi/ (Fibra nueva, password fibra nueva).",
         f"4. Watch its cameras at {url}/cameras/, and let somebody walk by on the bench page.",
         f"5. Hold Rosa's card to the reader of the door on the bench, and open it from afar at {url}/doors/.",
-        f"6. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
+        f"6. Work the lights of four rooms at {url}/lights/, and with the wall switches on the bench.",
+        f"7. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
         "",
         f"Everything is kept in {os.path.relpath(settings.data)}. Ctrl-C ends the demo.",
     ]

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from panal.cells.accounts import api as accounts
 from panal.cells.devices import api as devices
+from panal.cells.lights import api as lights
 from panal.protocol.errors import BadRequest
 
 from . import bench, page
@@ -66,7 +67,10 @@ def _boards(request: HttpRequest) -> list[dict[str, Any]]:
     """Only what this person may see, in the order of the names."""
     states = bench.states()
     known = devices.devices_for(request.user).filter(pk__in=states)
-    return [_board(device, states[device.pk]) for device in known]
+    lit = [device_id for device_id, state in states.items() if state.get("lights")]
+    names = lights.lights_for(request.user).filter(device_id__in=lit).values_list("device_id", "channel", "name")
+    named = {(device_id, channel): name for device_id, channel, name in names} if lit else {}
+    return [_board(device, states[device.pk], named) for device in known]
 
 
 def _board_asked_for(request: HttpRequest) -> dict[str, Any] | None:
@@ -75,11 +79,13 @@ def _board_asked_for(request: HttpRequest) -> dict[str, Any] | None:
     return next((board for board in _boards(request) if board["device"].pk == wanted), None) if wanted else None
 
 
-def _board(device: Any, state: dict[str, Any]) -> dict[str, Any]:
+def _board(device: Any, state: dict[str, Any], names: dict[tuple[str, int], str]) -> dict[str, Any]:
     battery = state.get("battery")
     door = state.get("door") or {}
     digit = round(door.get("knob", 0) * KNOB_DIGITS / 4095)
-    return {**state, "device": device, "battery_pct": None if battery is None else 100 * battery, "digit": digit}
+    lamps = [{**lamp, "name": names.get((device.pk, lamp["number"]), "")} for lamp in state.get("lights") or ()]
+    level = None if battery is None else 100 * battery
+    return {**state, "device": device, "battery_pct": level, "digit": digit, "lights": lamps}
 
 
 def _message(request: HttpRequest) -> dict[str, Any]:
@@ -99,6 +105,9 @@ def _message(request: HttpRequest) -> dict[str, Any]:
             return {"do": "door", "open": form.get("on") == "1"}
         case "exit":
             return {"do": "exit"}
+        case "wall":
+            held = {"ms": _number(form["ms"], 80, 60000)} if form.get("ms") else {}
+            return {"do": "wall", "number": _number(form.get("number", ""), 1, 8)} | held
         case "battery":
             return {"do": "battery", "value": _number(form.get("value", ""), 0, 100) / 100}
     raise BadRequest("bad_args")

@@ -25,8 +25,11 @@ AIR = (
     {"ssid": "Vecinos", "password": "de ellos"},
 )
 """The networks that the bench's boards hear: the one they know, one to move to, and one that is not ours."""
-SEEN = ("led", "link", "queue", "heap", "portal", "stream", "flash", "lcd", "leds", "lock", "door")
-SAID = ("press", "wifi", "battery", "tilt", "camera", "card", "knob", "door", "exit")
+SEEN = ("led", "link", "queue", "heap", "portal", "stream", "flash", "lcd", "leds", "lock", "door", "lamps", "screen")
+SAID = ("press", "wifi", "battery", "tilt", "camera", "card", "knob", "door", "exit", "wall")
+
+
+LAMPS = 4
 
 
 class Board(NamedTuple):
@@ -85,6 +88,8 @@ class Child:
         self.surroundings: dict[str, Any] = {}
         self.is_door_open = False
         self.knob = 0
+        self.walls = ""
+        """How the switches at the wall stand, as --walls says it; they stay so when the power goes."""
         self.sound = ""
         self.sounds = 0
         self.seen: dict[str, Any] = {}
@@ -102,6 +107,10 @@ class Child:
     def has_door(self) -> bool:
         return self.board.model.startswith("door-")
 
+    @property
+    def has_lights(self) -> bool:
+        return self.board.model.startswith("lights-")
+
     def _command(self, server_url: str, mqtt: str, stream: str) -> list[str]:
         b = self.board
         return [
@@ -113,6 +122,7 @@ class Child:
             *(["--scene", b.scene] if b.scene else []),
             *(["--knob", str(self.knob)] if self.has_door else []),
             *(["--door-open"] if self.is_door_open else []),
+            *(["--walls", self.walls] if self.walls else []),
         ]
 
     async def _live(self, command: list[str]) -> None:
@@ -143,6 +153,8 @@ class Child:
         if "log" in said:
             self.lines = [*self.lines, said["log"]][-LOG_LINES:]
         self.seen.update({name: said[name] for name in SEEN if name in said})
+        if isinstance(said.get("walls"), list):
+            self.walls = "".join("1" if is_closed else "0" for is_closed in said["walls"])
         if isinstance(said.get("sound"), str):
             self.sound, self.sounds = said["sound"], self.sounds + 1
         self.changed(self.board)
@@ -206,6 +218,12 @@ class Child:
             "sounds": self.sounds,
         }
 
+    def _lights(self) -> list[dict[str, Any]]:
+        """The lamps as somebody in the home sees them: how bright, 0 to 100."""
+        lamps = self.seen.get("lamps") if self.power.is_set() else None
+        levels = lamps if isinstance(lamps, list) else [0] * LAMPS
+        return [{"number": n, "level_pct": level} for n, level in enumerate(levels, 1) if isinstance(level, int)]
+
     def state(self) -> dict[str, Any]:
         return {
             "power": self.power.is_set(),
@@ -223,5 +241,6 @@ class Child:
             "covered": self.surroundings.get("covered", False),
             "night": self.surroundings.get("night", False),
             "door": self._door() if self.has_door else None,
+            "lights": self._lights() if self.has_lights else None,
             "log": self.lines,
         }
