@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, pairwise
 from typing import IO, Any, NamedTuple
 from zoneinfo import available_timezones
 
@@ -44,7 +44,7 @@ CHUNK_BYTES = 64 * 1024
 class Pace(NamedTuple):
     """How a rollout goes about it."""
 
-    plans: Sequence[stages.Plan] = tuple(stages.Plan(*row) for row in stages.DEFAULT)
+    plans: Sequence[stages.Plan] = stages.DEFAULT
     jitter_s: int = 600
     window: tuple[int, int] | None = None
     """Minutes of the day, in `time_zone`."""
@@ -131,14 +131,14 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _signer(manifest: messages.Manifest) -> ReleaseKey:
+def _signer(manifest: Any) -> ReleaseKey:
     for key in ReleaseKey.objects.filter(retired_at=None):
         if messages.is_signed(manifest, bytes(key.modulus)):
             return key
     raise BadRequest("bad_signature", "none of the operator's keys has signed this", "file")
 
 
-def _check_version(manifest: messages.Manifest) -> None:
+def _check_version(manifest: Any) -> None:
     if Release.objects.filter(board=manifest.board, version=manifest.version).exists():
         raise Conflict("version_taken", f"there is a {manifest.version} for {manifest.board} already", "file")
 
@@ -151,7 +151,7 @@ def _notes(text: str) -> str:
 
 
 @transaction.atomic
-def _add_release(manifest: messages.Manifest, key: ReleaseKey, notes: str, actor: Actor) -> Release:
+def _add_release(manifest: Any, key: ReleaseKey, notes: str, actor: Actor) -> Release:
     now = timezone.now()
     try:
         with transaction.atomic():
@@ -187,8 +187,8 @@ def change_notes(*, release: Release, notes: str, actor: Actor) -> Release:
     before, release.notes = release.notes, _notes(notes)
     if before != release.notes:
         release.save(update_fields=["notes"])
-        audit = {"before": {"notes": before[:200]}, "after": {"notes": release.notes[:200]}}
-        record_audit(actor=actor, verb="release.changed", subject=release, **audit)
+        was, now = {"notes": before[:200]}, {"notes": release.notes[:200]}
+        record_audit(actor=actor, verb="release.changed", subject=release, before=was, after=now)
         _announce("release.changed")
     return release
 
@@ -271,7 +271,7 @@ def begin_rollout(
 
 def _check_pace(pace: Pace) -> None:
     percents = [plan.percent for plan in pace.plans]
-    rising = all(before < after for before, after in zip(percents, percents[1:], strict=False))
+    rising = all(before < after for before, after in pairwise(percents))
     if not 1 <= len(percents) <= stages.MOST_STAGES or not rising or percents[0] <= 0 or percents[-1] != 100:
         raise BadRequest("bad_stages", "1 to 10 rising percentages, the last one 100", "stages")
     if not all(0 < plan.success_pct <= 100 and 0 < plan.error_pct <= 100 for plan in pace.plans):

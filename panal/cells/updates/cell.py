@@ -11,6 +11,7 @@ CARD = Card(
     ),
     answers=(("updates.artifact", "panal.cells.updates.queries:artifact_of"),),
     gateway="panal.cells.updates.gateway:HANDLERS",
+    rest="panal.cells.updates.rest:router",
     words="panal.cells.updates.words:WORDS",
     on_time="panal.cells.updates.recorder:on_time",
 )

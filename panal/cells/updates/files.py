@@ -35,7 +35,7 @@ def keep(chunks: Iterable[bytes], sha256: str, size_bytes: int) -> Path:
     try:
         with os.fdopen(handle, "wb") as file:
             _write(file, chunks, sha256, size_bytes)
-        os.replace(name, path_of(sha256))
+        Path(name).replace(path_of(sha256))
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

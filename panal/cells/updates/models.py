@@ -1,6 +1,7 @@
 """Keys that the operator's releases are signed with, releases, rollouts in stages, and how each board's update goes."""
 
 import uuid
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 

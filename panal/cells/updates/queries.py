@@ -6,7 +6,7 @@ updates went, and whoever may operate it may take what is released.
 
 import uuid
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import Count, Q, QuerySet
 
@@ -15,11 +15,14 @@ from panal.cells.devices import api as devices
 from panal.cells.devices.catalog import MODELS, model_of
 from panal.protocol.errors import Forbidden, NotFound
 
-from . import files, progress, versions
+from . import advance, files, progress, versions
 from .models import Choice, Release, ReleaseKey, ReleaseState, Rollout, RolloutState, Update, UpdateState
 
 OVER = (RolloutState.CANCELLED, RolloutState.DONE)
 BY_STATE = {f"{state}_count": Count("updates", filter=Q(updates__state=state)) for state in progress.STATES}
+
+
+Row = TypeVar("Row")
 
 
 class Chosen(NamedTuple):
@@ -114,7 +117,9 @@ def takers(release: Release, chosen: Iterable[Any]) -> list[Any]:
         if is_for(release, device.model_code) and versions.is_newer(release.version, device.fw)
     ]
     spurned = set(
-        Update.objects.filter(release=release, state=UpdateState.ROLLED_BACK).order_by().values_list("device", flat=True)
+        Update.objects.filter(release=release, state=UpdateState.ROLLED_BACK)
+        .order_by()
+        .values_list("device", flat=True)
     )
     return [device for device in fitting if device.pk not in spurned]
 
@@ -144,6 +149,16 @@ def updates_for(user: Any, rollout_id: uuid.UUID, state: str = "", stage: int | 
     found = Update.objects.filter(rollout_id=rollout_id).select_related("device", "rollout")
     found = found.filter(stage_number=stage) if stage is not None else found
     return found.filter(state=state) if state in progress.STATES else found
+
+
+def stages_of(rollout: Rollout) -> list[dict[str, Any]]:
+    """The stages of a rollout that was read for a person, each with how many of its devices are how far."""
+    counts = advance.counts_of(rollout)
+    fields = ("number", "percent", "success_pct", "error_pct", "state", "began_at", "ended_at")
+    return [
+        {name: getattr(stage, name) for name in fields} | {"devices": counts.get(stage.number, {}), "stage": stage}
+        for stage in rollout.stages.all()
+    ]
 
 
 # choosing devices
@@ -220,7 +235,7 @@ def available_to_take(user: Any, device_id: str) -> tuple[Any, Release]:
     return device, _found(available_for(user, device))
 
 
-def _found(row: Any) -> Any:
+def _found(row: Row | None) -> Row:
     if row is None:
         raise NotFound("not_found")
     return row

@@ -71,7 +71,9 @@ def _lock(rollout_ids: Iterable[Any]) -> None:
 
 def _spurned(rows: list[Update]) -> set[tuple[str, int]]:
     """Pairs of device and release that must never meet again."""
-    wanted = Update.objects.filter(device_id__in={r.device_id for r in rows}, release_id__in={r.release_id for r in rows})
+    wanted = Update.objects.filter(
+        device_id__in={r.device_id for r in rows}, release_id__in={r.release_id for r in rows}
+    )
     if not rows:
         return set()
     return set(wanted.filter(state=UpdateState.ROLLED_BACK).order_by().values_list("device_id", "release_id"))
@@ -86,9 +88,12 @@ def _offer(asked: Asked, rows: list[Update], spurned: set[tuple[str, int]], now:
         elif row.release.board != asked.board:
             row.state, row.reason = progress.after(row.state, progress.REFUSED), "wrong_board"
         elif (row.device_id, row.release_id) not in spurned and _may_begin(row):
-            if found is None or versions.is_newer(row.release.version, found.release.version):
-                found = row
+            found = max((row, found), key=_place) if found else row
     return found
+
+
+def _place(row: Update) -> Any:
+    return versions.place(row.release.version)
 
 
 def _may_begin(row: Update) -> bool:
@@ -254,4 +259,3 @@ def _lay(row: Update, is_nudged: bool, desired: dict[str, Any] | None) -> None:
                 devices.lay_desired(device=row.device, patch={"update": desired})
             except PanalError:
                 return
-

@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 from . import progress
 
-DEFAULT = ((5, 95, 10), (25, 95, 10), (100, 95, 10))
-"""Percent of all devices up to and with this stage, success to go on, trouble to stop."""
 MOST_STAGES = 10
 
 WAIT, ADVANCE, STOP = "wait", "advance", "stop"
@@ -22,8 +20,14 @@ class Plan(NamedTuple):
     """One stage as it is asked for."""
 
     percent: float
+    """Of all devices, up to and with this stage."""
     success_pct: float = 95
+    """So many of the stage must have done it before the next one begins."""
     error_pct: float = 10
+    """So many with trouble stop the rollout."""
+
+
+DEFAULT = (Plan(5), Plan(25), Plan(100))
 
 
 class Tally(NamedTuple):
@@ -45,7 +49,8 @@ def position(device_id: str, release_id: object) -> str:
 def assigned(device_ids: Iterable[str], release_id: object, percents: Sequence[float]) -> dict[str, int]:
     """The number of its stage (from 0) by device. A stage is never empty while there are devices left for it."""
     ranked = sorted(device_ids, key=lambda id: position(id, release_id))
-    found, begin = {}, 0
+    found: dict[str, int] = {}
+    begin = 0
     for number, percent in enumerate(percents):
         end = len(ranked) if number == len(percents) - 1 else max(begin + 1, round(len(ranked) * percent / 100))
         found |= dict.fromkeys(ranked[begin:end], number)

@@ -35,6 +35,7 @@ REASONS: dict[str, Any] = {
     "tried": _("It has tried this version already."),
     "no_room": _("It has no room for it."),
     "bad_files": _("The files are not what was signed."),
+    "flash_failed": _("Its flash could not be written."),
     "bad_artifact": _("What it received is not what was signed."),
 }
 STOPS = {

@@ -34,9 +34,7 @@ def release(draft, actor):
 
 @pytest.fixture
 def newer(key, actor):
-    return actions.publish_release(
-        release=actions.add_release(file=release_file("9.2.0"), actor=actor), actor=actor
-    )
+    return actions.publish_release(release=actions.add_release(file=release_file("9.2.0"), actor=actor), actor=actor)
 
 
 @pytest.fixture
