@@ -72,6 +72,18 @@ TABLE = (
         secret=True,
     ),
     Setting("PANAL_EMAIL_FROM", str, "panal@localhost", "Sender of mail."),
+    Setting(
+        "PANAL_ALERTS_PRIVATE",
+        bool,
+        False,
+        "Let webhooks, ntfy and other channels of alerts go to this machine and to private addresses.",
+    ),
+    Setting(
+        "PANAL_OLDER_NETWORKS",
+        str,
+        "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7",
+        "Networks in which boards of lights of the older kind may be called; empty: none is.",
+    ),
     Setting("PANAL_DISK_MIN_MB", int, 200, "With less room for its data the server says it is not well.", minimum=0),
     Setting("PANAL_WORKERS", int, 8, "Threads that answer pages.", minimum=1, maximum=64),
     Setting(
@@ -121,6 +133,13 @@ TABLE = (
     Setting("PANAL_TELEMETRY_5MIN_DAYS", float, 90.0, "Days that 5-minute telemetry is kept.", minimum=0.01),
     Setting("PANAL_TELEMETRY_HOURLY_DAYS", float, 1825.0, "Days that hourly telemetry is kept.", minimum=0.01),
     Setting("PANAL_LOG_DAYS", float, 30.0, "Days that devices' log lines are kept.", minimum=0.01),
+    Setting(
+        "PANAL_CARE_SAMPLES_DAYS",
+        float,
+        365.0,
+        "Days that motion around events is kept; two where its wearer has not agreed to more.",
+        minimum=0.01,
+    ),
     Setting(
         "PANAL_LEGACY_ACCESS",
         str,

@@ -13,6 +13,8 @@ class Entry(NamedTuple):
     icon: str
     section: str = ""
     """"" what people do every day · "account" how an account is run · "staff" for the operator's people only."""
+    count: str = ""
+    """"module:function(request)": a number that stands beside it, where it is not 0."""
 
 
 class AlarmKind(NamedTuple):
@@ -49,6 +51,8 @@ class Card(NamedTuple):
     """Commands that only this cell's own actions send: the general ways of sending a command refuse them."""
     on_time: str = ""
     """"module:function(now)": what time alone changes; called every few seconds."""
+    prune: str = ""
+    """"module:function(now) -> int": what has been kept for long enough goes, once an hour; how many rows went."""
     urls: str = ""
     """A Django URL module, mounted at `/<url prefix chosen inside it>`."""
     rest: str = ""
@@ -60,6 +64,8 @@ class Card(NamedTuple):
     """What this cell adds to pages that are not its own: ("overview", "selection" or "device", "module:function").
     The function takes (request, account or None) or (request, device) and returns `control.page.Part` or None.
     A selection's part is a button for the devices that are ticked; it is sent their ids as `device`."""
+    frame: str = ""
+    """A URL name: what every page fetches and keeps out of sight, again on the topic "home" (panal.js)."""
     words: str = ""
     """How the audit log is read: "module:WORDS", label and icon by object type and by verb."""
     board: str = ""

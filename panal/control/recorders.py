@@ -22,6 +22,12 @@ def on_time() -> list[Callable[[datetime], object]]:
 
 
 @lru_cache(maxsize=1)
+def prunes() -> list[Callable[[datetime], int]]:
+    """What takes away what has been kept for long enough."""
+    return [load(card.prune) for card in cards() if card.prune]
+
+
+@lru_cache(maxsize=1)
 def answers() -> dict[str, Callable[..., Any]]:
     """By question."""
     return {question: load(reference) for card in cards() for question, reference in card.answers}

@@ -15,7 +15,7 @@ from panal.protocol.errors import BadRequest, Unavailable
 
 from .callers import person_of
 from .instants import instant
-from .recorders import answers, on_time, recorders
+from .recorders import answers, on_time, prunes, recorders
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,8 @@ class DjangoStore:
     @on_database
     def prune(self) -> int:
         """Retention: what is older than the settings say goes. How many rows went."""
-        return devices.prune(datetime.now(tz=instant(0).tzinfo))
+        now = datetime.now(tz=instant(0).tzinfo)
+        return devices.prune(now) + sum(prune(now) for prune in prunes())
 
 
 def _insisting(

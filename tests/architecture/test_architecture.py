@@ -23,13 +23,16 @@ FILES_OF_A_CELL = {
 FOLDERS_OF_A_CELL = {"migrations", "tests", "templates", "static", "templatetags"}
 NOUNS_OF_CELLS = {
     "accounts": {"actor", "roles", "words"},
-    "contacts": {"alarms", "channels", "inquiries", "kinds", "mailbox", "outbox", "policies", "push", "walls", "words"},
+    "contacts": {"alarms", "channels", "inbox_views", "inquiries", "kinds", "policies", "push", "walls", "words"},
     "devices": {
         *("catalog", "claim_views", "claims", "comb", "commands", "factory_views", "fleet", "labels", "plots"),
         *("presence", "telemetry", "twins", "words"),
     },
     "updates": {"advance", "files", "progress", "stages", "versions", "words"},
-    "care": {"alarms", "detector", "judgement", "posture", "recordings", "review", "wearers", "words"},
+    "care": {
+        *("alarms", "detector", "doubts", "exports", "faults", "judgement", "plots", "posture", "recordings"),
+        *("reports", "review", "statistics", "upkeep", "wearer_views", "wearers", "words"),
+    },
     "cameras": {
         *("boards", "downloads", "files", "films", "hub", "motion", "news", "paths", "plots", "recording", "relay"),
         *("saver", "settings", "storage", "uploads", "viewers", "words"),

@@ -58,3 +58,7 @@ def acknowledge(event_id: Any, count: int, actor: Actor, now: datetime) -> None:
 
 def change_kind(event_id: Any, count: int, kind: str, now: datetime, *, again: bool = False) -> None:
     contacts.change_kind([uid_of(event_id, n) for n in range(count + 1)], kind, now, again=again)
+
+
+def clear_fault(kind: str, device_id: str, began_at: datetime, actor: Actor, now: datetime) -> None:
+    contacts.clear_alarms([fault_uid(kind, device_id, began_at)], actor.text, now)

@@ -13,6 +13,13 @@ CARD = Card(
     ),
     event_kinds=KINDS,
     event_recorder="care.event",
+    reports=(("worn", "panal.cells.care.faults:follow"),),
+    answers=(
+        ("care.judge", "panal.cells.care.upkeep:judge"),
+        ("care.acknowledged", "panal.cells.care.upkeep:acknowledged"),
+    ),
+    on_time="panal.cells.care.upkeep:on_time",
+    prune="panal.cells.care.upkeep:prune",
     gateway="panal.cells.care.gateway:HANDLERS",
     rest="panal.cells.care.rest:router",
     urls="panal.cells.care.urls",

@@ -5,8 +5,10 @@ counts as a fall, and everybody is told again. When that is stands in the event'
 """
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -26,7 +28,7 @@ DOUBTED_BELOW = 0.2
 PANAL = system("")
 
 
-def judge(event_ids: list[str], now: datetime) -> int:
+def judge(event_ids: Iterable[UUID], now: datetime) -> int:
     """Those of these events whose samples nobody has judged yet. How many were doubted."""
     return sum(_judge(id, now) for id in event_ids)
 
@@ -34,11 +36,11 @@ def judge(event_ids: list[str], now: datetime) -> int:
 def judge_waiting(now: datetime) -> int:
     """What a server that was stopped left behind."""
     waiting = Samples.objects.filter(is_judged=False).order_by("received_at").values_list("event_id", flat=True)
-    return judge([str(id) for id in waiting[:AT_ONCE]], now)
+    return judge(list(waiting[:AT_ONCE]), now)
 
 
 @transaction.atomic
-def _judge(event_id: str, now: datetime) -> bool:
+def _judge(event_id: UUID, now: datetime) -> bool:
     if not Samples.objects.filter(pk=event_id, is_judged=False).update(is_judged=True):
         return False
     samples = Samples.objects.select_related("event").get(pk=event_id)

@@ -1,6 +1,7 @@
 """The data plane's part of care: emergency events go first, the acceleration around them when there is room."""
 
-from panal.gateway.cell import Answered, Call, EventKinds, Handlers, Hub, Path
+from panal.gateway.cell import Answered, Call, EventKinds, Handlers, Hub, Path, Reaction
+from panal.gateway.store import DomainEvent
 
 from . import messages
 
@@ -14,7 +15,19 @@ async def samples(hub: Hub, call: Call) -> Answered:
     return 200 if duplicated else 201, {"ok": True, "duplicated": bool(duplicated)}
 
 
+async def on_samples(hub: Hub, event: DomainEvent) -> None:
+    """The second stage looks at them in a thread: nobody who reports an event waits for it."""
+    await hub.in_thread(hub.store.ask, "care.judge", [event.data["id"]], hub.now_ms())
+
+
+async def on_acknowledged(hub: Hub, event: DomainEvent) -> None:
+    """Somebody took the alert where they were told of it: its event knows."""
+    if str(event.data.get("kind", "")).startswith("care."):
+        await hub.in_thread(hub.store.ask, "care.acknowledged", event.data["uid"], event.data.get("by", ""))
+
+
 HANDLERS = Handlers(
     paths=(Path(("POST",), "events/samples", samples, max_bytes=SAMPLES_MAX_BYTES),),
     events=EventKinds(messages.KINDS, "care.event", messages.parse_event_http, messages.parse_event),
+    reactions=(Reaction("care.samples_kept", on_samples), Reaction("alert.acknowledged", on_acknowledged)),
 )

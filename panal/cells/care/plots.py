@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 
 from .models import Samples
 
-
 NEAR_MS = 1000
 """The impact is the hardest moment so near to the event's own instant."""
 

@@ -27,8 +27,8 @@ FIELDS = (
     "is_cancelled",
 )  # fmt: skip
 
-Holder = tuple[str, str]
-"""Id and device of the event that has a uid. Ids are texts here: each is told twice, and made into one only once."""
+Holder = tuple[str, str, int | None]
+"""Id, device and account of the event that has a uid. Ids are texts: each is told twice, and made into one once."""
 
 
 def record_events(batch: list[messages.Event], now: datetime) -> list[Any]:
@@ -37,10 +37,10 @@ def record_events(batch: list[messages.Event], now: datetime) -> list[Any]:
     ids = {uid: str(time_ordered(now)) for uid in first}
     worn = wearers.worn_by({(m.device_id, _occurred(m)) for m in first.values()}, accounts)
     events = [_row(ids[uid], m, accounts[m.device_id], worn) for uid, m in first.items()]
-    holders: dict[str, Holder] = {uid: (ids[uid], m.device_id) for uid, m in first.items()}
+    holders: dict[str, Holder] = {uid: (ids[uid], m.device_id, accounts[m.device_id]) for uid, m in first.items()}
     if rows.insert_new(Event, FIELDS, events, ("uid",)) < len(events):
         holders = _holders(first)
-    fresh = [uid for uid, (id, _) in holders.items() if id == ids[uid]]
+    fresh = [uid for uid, (id, _, _) in holders.items() if id == ids[uid]]
     answers = _answers(batch, accounts, holders, dict.fromkeys(fresh))
     _store_samples(
         [m.samples for m, answer in zip(batch, answers, strict=True) if isinstance(answer, Recorded)], holders
@@ -104,8 +104,8 @@ def _holders(uids: Iterable[str]) -> dict[str, Holder]:
     uids = list(uids)
     if not uids:
         return {}
-    found = Event.objects.filter(uid__in=uids).values_list("uid", "id", "device_id")
-    return {uid: (str(id), device_id) for uid, id, device_id in found}
+    found = Event.objects.filter(uid__in=uids).values_list("uid", "id", "device_id", "account_id")
+    return {uid: (str(id), device_id, account_id) for uid, id, device_id, account_id in found}
 
 
 def _answers(
@@ -117,7 +117,7 @@ def _answers(
         if message.device_id not in accounts:
             answers.append(UNKNOWN)
             continue
-        event_id, device_id = holders[message.uid]
+        event_id, device_id, _ = holders[message.uid]
         if device_id != message.device_id:
             answers.append(TAKEN)
             continue
@@ -176,4 +176,12 @@ def _store_samples(batch: Iterable[messages.Samples | None], holders: dict[str, 
         ("event",),
         "event",
     )
-    return {wanted[str(id)].uid for id in fresh}
+    uids = {wanted[str(id)].uid for id in fresh}
+    publish_on_commit(*(_kept(holders[uid]) for uid in sorted(uids)))
+    return uids
+
+
+def _kept(holder: Holder) -> DomainEvent:
+    """Heard by the second stage, which looks at them after the commit."""
+    id, device_id, account_id = holder
+    return DomainEvent("care.samples_kept", "care", account_id, device_id, {"id": id})
