@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from panal.cells import cards
-from panal.cells.card import Entry
+from panal.cells.card import Entry, load
 
 from . import page
 
@@ -22,16 +22,19 @@ class Line(NamedTuple):
     href: str
     icon: str
     is_here: bool
+    count: int = 0
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """The context of every page. A page without a signed-in person has no navigation."""
     if not hasattr(request, "user") or not request.user.is_authenticated:
-        return {"theme": "", "nav": {}}
+        return {"theme": "", "text_size": "", "nav": {}}
     lines = {section: _lines(request, section) for section in ("", "account", "staff")}
     foot = _foot(request)
     return {
         "theme": request.user.theme,
+        "text_size": request.user.text_size,
+        "frame": [card.frame for card in cards() if card.frame],
         "account": page.account_of(request),
         "accounts": page.accounts_of(request),
         "nav": {
@@ -64,4 +67,14 @@ def _entries(request: HttpRequest) -> list[Entry]:
 def _line(request: HttpRequest, entry: Entry) -> Line:
     href = reverse(entry.url)
     is_here = request.path == href if href == "/" else request.path.startswith(href)
-    return Line(gettext(entry.label), href, entry.icon, is_here)
+    return Line(gettext(entry.label), href, entry.icon, is_here, _count(request, entry))
+
+
+def _count(request: HttpRequest, entry: Entry) -> int:
+    """Asked once a request, however often the line is drawn."""
+    if not entry.count:
+        return 0
+    known: dict[str, int] = request.__dict__.setdefault("_counts", {})
+    if entry.count not in known:
+        known[entry.count] = load(entry.count)(request)
+    return known[entry.count]

@@ -84,6 +84,17 @@ SENTENCES = {
     "bad_device": gettext_lazy("Choose a wearable of this account."),
     "bad_birth_year": gettext_lazy("A year from 1900 until now."),
     "bad_caregivers": gettext_lazy("Only people of this account can be chosen."),
+    "light_away": gettext_lazy("Its board is not connected: nothing was sent."),
+    "no_place": gettext_lazy("Say first where the home is: its sun is reckoned from there."),
+    "place_needed": gettext_lazy("A schedule goes by the sun: it needs to know where the home is."),
+    "bad_home_place": gettext_lazy("Give both latitude and longitude, in degrees."),
+    "bad_level": gettext_lazy("The brightness is a whole number from 1 to 100."),
+    "bad_for_s": gettext_lazy("The time is between one minute and one day."),
+    "bad_light": gettext_lazy("The lights must belong to the same account."),
+    "bad_lights": gettext_lazy("Choose at least one light of this account."),
+    "bad_sector": gettext_lazy("The room belongs to another account."),
+    "too_many_scenes": gettext_lazy("There are 100 scenes already."),
+    "too_many_light_schedules": gettext_lazy("A board holds 16 schedules, an account 200: take one away first."),
     "bad_watchers": gettext_lazy("Only people of this account can be chosen."),
 }
 

@@ -21,7 +21,7 @@ from .models import Account, AuditEntry, MachineToken, Membership, Role, StaffRo
 from .queries import TOKEN_PREFIX, token_sha256
 from .roles import SCOPES
 
-PERSONAL = ("full_name", "language", "time_zone", "theme")
+PERSONAL = ("full_name", "language", "time_zone", "theme", "text_size", "has_notices", "has_sound")
 USED_EVERY = timedelta(minutes=1)
 
 
@@ -103,8 +103,8 @@ def create_user(
 
 
 @transaction.atomic
-def change_person(*, user: User, actor: Actor, **values: str) -> User:
-    """Name, language, time zone, theme. Raises BadRequest."""
+def change_person(*, user: User, actor: Actor, **values: Any) -> User:
+    """What is in PERSONAL. Raises BadRequest."""
     _refuse_unknown(values, PERSONAL)
     before = {name: getattr(user, name) for name in values}
     for name, value in values.items():

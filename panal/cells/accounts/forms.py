@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from .models import Account, Role, Theme, User
+from .models import Account, Role, TextSize, Theme, User
 from .roles import SCOPES
 
 ROLE_CHOICES = [
@@ -41,7 +41,7 @@ def time_zones() -> list[tuple[str, Any]]:
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = User
-        fields = ("full_name", "language", "time_zone", "theme")
+        fields = ("full_name", "language", "time_zone", "theme", "text_size", "has_notices", "has_sound")
         widgets: ClassVar[dict[str, Any]] = {"full_name": forms.TextInput({"autocomplete": "name"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -49,9 +49,15 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         languages = [("", _("As the browser")), ("es", "Español"), ("en", "English")]
         self._choose("language", languages)
         self._choose("theme", Theme.choices)
+        self._choose("text_size", TextSize.choices)
+        self._say("has_notices", _("Notices"), _("When a home goes offline and when it returns, on every page."))
+        self._say("has_sound", _("Sound"), _("A notice is heard too."))
         self.fields["time_zone"] = forms.ChoiceField(
             label=_("Time zone"), choices=time_zones, required=False, initial=self.instance.time_zone
         )
+
+    def _say(self, name: str, label: Any, help_text: Any) -> None:
+        self.fields[name].label, self.fields[name].help_text = label, help_text
 
     def _choose(self, name: str, choices: list[Any]) -> None:
         """A choice between a few words, all of them in sight."""

@@ -27,6 +27,12 @@ class Theme(models.TextChoices):
     DARK = "dark", _("Dark")
 
 
+class TextSize(models.TextChoices):
+    USUAL = "", _("Usual")
+    LARGE = "large", _("Large")
+    LARGEST = "largest", _("Largest")
+
+
 class User(AbstractBaseUser):
     """A person. They sign in by email; what they may do is in their memberships and their staff role."""
 
@@ -35,6 +41,11 @@ class User(AbstractBaseUser):
     language = models.CharField(_("language"), max_length=8, blank=True, choices=[("es", "Español"), ("en", "English")])
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
     theme = models.CharField(_("theme"), max_length=8, blank=True, choices=Theme.choices)
+    text_size = models.CharField(_("text size"), max_length=8, blank=True, choices=TextSize.choices)
+    has_notices = models.BooleanField(_("notices"), default=True)
+    """Pages say when a home goes offline and returns."""
+    has_sound = models.BooleanField(_("sound"), default=True)
+    """They do so with a sound."""
     staff_role = models.CharField(_("staff role"), max_length=16, blank=True, choices=StaffRole.choices)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from . import actions, claims, presence, telemetry
-from .actions import lay_desired
+from .actions import change_device, create_sector, delete_place, lay_desired, mint_devices, rename_place, revoke_device
 from .commands import blank_args, cancel_commands, locked, outcomes_of, queue_commands, reported_of
 from .models import OPEN
+from .presence import fell_silent
 from .queries import (
     chosen_for,
     desired,
@@ -24,6 +25,7 @@ from .queries import (
     sector_for,
     sectors_for,
     sectors_of,
+    sectors_of_account,
     token_of,
     under_parents,
     within,
@@ -54,13 +56,17 @@ __all__ = [
     "agree_with",
     "blank_args",
     "cancel_commands",
+    "change_device",
     "chosen_for",
+    "create_sector",
+    "delete_place",
     "desired",
     "device_for",
     "device_of",
     "devices_for",
     "devices_of",
     "expire",
+    "fell_silent",
     "group_for",
     "groups_for",
     "heard_from",
@@ -70,6 +76,7 @@ __all__ = [
     "lock",
     "locked",
     "may_change",
+    "mint_devices",
     "named_first",
     "open_commands",
     "outcomes_of",
@@ -78,10 +85,13 @@ __all__ = [
     "prune",
     "queue_commands",
     "reconcile",
+    "rename_place",
     "reported_of",
+    "revoke_device",
     "sector_for",
     "sectors_for",
     "sectors_of",
+    "sectors_of_account",
     "token_of",
     "under_parents",
     "within",

@@ -34,6 +34,7 @@ MODELS = {
         Model("camera-2", gettext_noop("Camera, 5 megapixels"), "esp32-s3-cam", ("cameras",), "cctv", "camera_2"),
         Model("door-1", gettext_noop("Door controller"), "esp32", ("access",), "door-closed", "door_1"),
         Model("lights-4", gettext_noop("Four lights"), "esp32", ("lights",), "lightbulb", "lights_4"),
+        Model("lights-older", gettext_noop("Lights, older board"), "", ("lights",), "lightbulb"),
     )
 }
 UNKNOWN = Model("", gettext_noop("Unknown model"), "", (), "cpu")

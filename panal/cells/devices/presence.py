@@ -117,6 +117,16 @@ def expire(now: datetime) -> int:
 
 
 @transaction.atomic
+def fell_silent(ids: Iterable[str], now: datetime) -> None:
+    """These do not answer us: those that were online over HTTP are offline."""
+    online = Device.objects.filter(id__in=list(ids), is_online=True, transport="http").order_by("id")
+    turned = dict(online.select_for_update().values_list("id", "account_id"))
+    if turned:
+        Device.objects.filter(id__in=turned).update(is_online=False, online_changed_at=now)
+        publish_on_commit(*(news(id, account_id, False) for id, account_id in turned.items()))
+
+
+@transaction.atomic
 def _went_silent(id: str, seen_at: datetime | None, now: datetime) -> int:
     """Only if it has not spoken since we looked."""
     rows_changed = Device.objects.filter(id=id, is_online=True, transport="http", last_seen_at=seen_at).update(

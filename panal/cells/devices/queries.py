@@ -420,6 +420,11 @@ def sectors_of(device_ids: Iterable[str]) -> dict[str, int | None]:
     return dict(Device.objects.filter(id__in=list(device_ids)).order_by().values_list("id", "sector_id"))
 
 
+def sectors_of_account(account_id: int | None) -> QuerySet[Sector]:
+    """For the server itself."""
+    return Sector.objects.filter(account_id=account_id).order_by("name", "id")
+
+
 def identity(device_id: str) -> Identity | None:
     fields = ("account_id", "model_code", "token_sha256", "keyless", "state")
     found = Device.objects.filter(id=device_id).values_list(*fields).first()

@@ -308,10 +308,10 @@ def save_schedule(
 ) -> Schedule:
     """A new schedule, or `schedule` changed; its boards are told.
 
-    Raises BadRequest("bad_days", "bad_minutes", "bad_lights", "no_place"), Conflict("too_many_schedules").
+    Raises BadRequest("bad_days", "bad_minutes", "bad_lights", "no_place"), Conflict("too_many_light_schedules").
     """
     if schedule is None and Schedule.objects.filter(account_id=account_id).count() >= MOST_SCHEDULES:
-        raise Conflict("too_many_schedules", f"at most {MOST_SCHEDULES} schedules")
+        raise Conflict("too_many_light_schedules", f"at most {MOST_SCHEDULES} schedules")
     _check_time(account_id, days, at, minutes)
     _check(Wish(Light(), on, level, for_s))
     if not lights or any(light.account_id != account_id for light in lights):
@@ -345,7 +345,7 @@ def _check_room(ids: Iterable[str]) -> None:
     held = Schedule.objects.filter(is_enabled=True, lights__device_id__in=list(ids)).order_by()
     counted = held.values("lights__device_id").annotate(n=models.Count("id", distinct=True))
     if counted.filter(n__gt=machine.MAX_SCHEDULES).exists():
-        raise Conflict("too_many_schedules", f"a board has room for {machine.MAX_SCHEDULES} schedules", "lights")
+        raise Conflict("too_many_light_schedules", f"a board has room for {machine.MAX_SCHEDULES} schedules", "lights")
 
 
 def _told_of(schedule: Schedule) -> dict[str, Any]:
@@ -388,11 +388,11 @@ def change_home(
 
 def _check_place(latitude_deg: float | None, longitude_deg: float | None) -> None:
     if (latitude_deg is None) != (longitude_deg is None):
-        raise BadRequest("bad_place", "both latitude and longitude, or neither", "longitude_deg")
+        raise BadRequest("bad_home_place", "both latitude and longitude, or neither", "longitude_deg")
     if latitude_deg is not None and not -90 <= latitude_deg <= 90:
-        raise BadRequest("bad_place", "-90 to 90 degrees", "latitude_deg")
+        raise BadRequest("bad_home_place", "-90 to 90 degrees", "latitude_deg")
     if longitude_deg is not None and not -180 <= longitude_deg <= 180:
-        raise BadRequest("bad_place", "-180 to 180 degrees", "longitude_deg")
+        raise BadRequest("bad_home_place", "-180 to 180 degrees", "longitude_deg")
 
 
 # words, saving, telling

@@ -1,7 +1,7 @@
 """What is known of lights, and who may see it. A stranger's light does not exist for them: NotFound."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db.models import Count, F, Prefetch, Q, QuerySet
@@ -15,13 +15,30 @@ from . import schedules
 from .models import Change, Home, Light, Scene, SceneLight, Schedule
 
 
+class Look(NamedTuple):
+    """A light as a person sees it: while a wish is open, as it is wished."""
+
+    light: Light
+    is_on: bool
+    level: int | None
+    """Of what can be dimmed."""
+    state: str
+    """As Light.state_at."""
+    left: timedelta | None
+    """How long its timer still runs."""
+
+    @property
+    def is_away(self) -> bool:
+        return not self.light.device.is_online
+
+
 class Room(NamedTuple):
     """A sector with its lights; `sector` None: those that are in no room."""
 
     sector: Any
     total: int
     shining: int
-    lights: list[Light]
+    looks: list[Look]
     """Empty where they are too many to show together."""
 
     @property
@@ -49,6 +66,15 @@ def may_edit(user: Any, account_id: int | None) -> bool:
 
 
 # lights
+
+
+def look(light: Light, now: datetime) -> Look:
+    """How a light looks; its board was read with it. What was asked and not answered is shown as it is."""
+    state = light.state_at(now)
+    is_wished = state in ("pending", "kept")
+    level = light.wanted_level_pct if is_wished and light.wanted_level_pct else light.level_pct
+    left = None if is_wished else light.left_at(now)
+    return Look(light, light.wanted_on if is_wished else light.is_on, level if light.dims else None, state, left)
 
 
 def lights_for(
@@ -88,10 +114,11 @@ def rooms_for(user: Any, account: int | None, *, most: int) -> list[Room]:
     places = devices.sectors_for(user, account)
     counts = found.order_by().values_list("sector_id").annotate(n=Count("id"), shining=Count("id", filter=SHINING))
     by_room = {sector_id: (total, shining) for sector_id, total, shining in counts}
-    shown: dict[int | None, list[Light]] = {}
+    shown: dict[int | None, list[Look]] = {}
+    now = timezone.now()
     if sum(total for total, _shining in by_room.values()) <= most:
         for light in found:
-            shown.setdefault(light.sector_id, []).append(light)
+            shown.setdefault(light.sector_id, []).append(look(light, now))
     rooms = [Room(place, *by_room.get(place.pk, (0, 0)), shown.get(place.pk, [])) for place in places]
     return [*rooms, Room(None, *by_room[None], shown.get(None, []))] if None in by_room else rooms
 
@@ -101,6 +128,12 @@ def counts_for(user: Any, account: int | None = None) -> Counts:
     away = Count("device", filter=Q(device__is_online=False), distinct=True)
     counted = found.aggregate(total=Count("id"), shining=Count("id", filter=SHINING), away=away)
     return Counts(counted["total"], counted["shining"], counted["away"])
+
+
+def boards_for(user: Any, account: int) -> list[Any]:
+    """The boards of lights of a home that have spoken once."""
+    found = devices.devices_for(user).filter(model_code__in=schedules.LIGHT_MODELS, account_id=account)
+    return list(found.filter(state="activated").order_by("name", "id"))
 
 
 def unheard_for(user: Any, account: int | None = None) -> int:

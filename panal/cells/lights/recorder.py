@@ -202,8 +202,12 @@ def record_around(batch: list[Any], now: datetime) -> list[Any]:
     _forget(changed, owners)
     schedules.lay(ids=[light.device_id for light in changed], now=now)
     known = Light.objects.filter(device_id__in=ids).order_by().values_list("device_id", flat=True).distinct()
-    publish_on_commit(*(DomainEvent("light.board_changed", "lights", owners.get(id), id, {}) for id in known))
+    publish_on_commit(*(_about_board(topic, id, owners.get(id)) for id in known for topic in ("lights", "home")))
     return [None] * len(batch)
+
+
+def _about_board(topic: str, device_id: str, account_id: int | None) -> DomainEvent:
+    return DomainEvent("light.board_changed", topic, account_id, device_id, {})
 
 
 def expire(now: datetime) -> None:

@@ -78,7 +78,7 @@ document.addEventListener("change", (event) => {
 // A part is not replaced under somebody's hands ---------------------------------------------------------------
 function isInUse(part) {
   const active = document.activeElement;
-  const isTyping = part.contains(active) && active.matches("input, select, textarea");
+  const isTyping = part.contains(active) && active.matches("input:not(.light-level), select, textarea");
   return isTyping || part.querySelector("input[name=device]:checked, dialog[open], details[open]:not([data-place]), [data-held], .htmx-request") !== null;
 }
 
@@ -159,5 +159,39 @@ document.addEventListener("click", (event) => {
   if (button) delete button.dataset.sent;
 });
 document.addEventListener("contextmenu", (event) => closest(event, "[data-press]") && event.preventDefault());
+
+// The home: an icon and a title that say when a board of it is away, a notice and a sound when that changes ------------
+const HOME = "panal.home";
+const usualIcon = document.querySelector("link[rel=icon]")?.href;
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  const said = event.target.matches?.("[data-frame]") && event.target.querySelector("[data-home]");
+  if (said) tellHome(said, event.target.dataset.awayIcon);
+});
+
+function tellHome(said, awayIcon) {
+  const { home, text, sound } = said.dataset;
+  const isAway = home === "away";
+  document.querySelector("link[rel=icon]").href = isAway ? awayIcon : usualIcon;
+  document.title = `${isAway ? "⚠ " : ""}${document.title.replace(/^⚠ /u, "")}`;
+  const before = sessionStorage.getItem(HOME);
+  sessionStorage.setItem(HOME, home);
+  if (!before || before === home || home === "none" || before === "none" || !text) return;
+  showToast({ text, level: isAway ? "error" : "success" });
+  if (sound !== undefined) play(isAway ? [660, 440] : [440, 660]);
+}
+
+function play(tones) {
+  const audio = new AudioContext(); // silent until somebody has touched the page: browsers want it so
+  tones.forEach((hertz, at) => {
+    const [tone, volume] = [audio.createOscillator(), audio.createGain()];
+    tone.frequency.value = hertz;
+    volume.gain.setValueAtTime(0.12, audio.currentTime + at * 0.22);
+    volume.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + at * 0.22 + 0.2);
+    tone.connect(volume).connect(audio.destination);
+    tone.start(audio.currentTime + at * 0.22);
+    tone.stop(audio.currentTime + at * 0.22 + 0.2);
+  });
+}
 
 drawPlots(document);

@@ -1,0 +1,27 @@
+"""How lights, schedules and lines of the history are read on a page."""
+
+from typing import Any
+
+from django import template
+
+from panal.cells.lights import words
+from panal.cells.lights.models import By
+
+register = template.Library()
+register.filter("days", words.days)
+register.filter("at_words", words.at)
+
+
+@register.filter
+def by_icon(by: str) -> str:
+    return words.BY_ICONS.get(by, "lightbulb")
+
+
+@register.filter
+def span(delta: Any) -> str:
+    return words.span(delta.total_seconds())
+
+
+@register.filter
+def by_word(by: str) -> str:
+    return str(dict(By.choices).get(by, by))

@@ -1,0 +1,58 @@
+"""How people read what lights do: days, times, how long, the audit log."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+WORDS = {
+    "light": (gettext_lazy("Light"), "lightbulb"),
+    "scene": (gettext_lazy("Scene"), "party-popper"),
+    "home": (gettext_lazy("Home"), "house"),
+    "light.changed": (gettext_lazy("Light changed"), ""),
+    "light.moved": (gettext_lazy("Light moved to another room"), ""),
+    "light.removed": (gettext_lazy("Light removed"), ""),
+    "light.added": (gettext_lazy("Light added"), ""),
+    "light.set_up": (gettext_lazy("Wiring of a light changed"), ""),
+    "scene.created": (gettext_lazy("Scene created"), ""),
+    "scene.changed": (gettext_lazy("Scene changed"), ""),
+    "scene.deleted": (gettext_lazy("Scene deleted"), ""),
+    "light_schedule.created": (gettext_lazy("Schedule of lights created"), ""),
+    "light_schedule.changed": (gettext_lazy("Schedule of lights changed"), ""),
+    "light_schedule.deleted": (gettext_lazy("Schedule of lights deleted"), ""),
+    "home.changed": (gettext_lazy("Place of the home changed"), ""),
+}
+
+DAYS = (
+    gettext_lazy("Mon"), gettext_lazy("Tue"), gettext_lazy("Wed"), gettext_lazy("Thu"), gettext_lazy("Fri"),
+    gettext_lazy("Sat"), gettext_lazy("Sun"),
+)  # fmt: skip
+BY_ICONS = {
+    "wall": "toggle-right", "page": "mouse-pointer-click", "local": "smartphone", "schedule": "calendar-clock",
+    "timer": "timer", "power": "plug-zap", "automation": "workflow", "scene": "party-popper",
+}  # fmt: skip
+
+
+def days(bits: int) -> str:
+    """ "Mon, Tue", or a word for the usual ones."""
+    known = {127: _("Every day"), 31: _("Monday to Friday"), 96: _("Saturday and Sunday")}
+    return known.get(bits) or ", ".join(str(name) for n, name in enumerate(DAYS) if bits >> n & 1)
+
+
+def at(schedule: Any) -> str:
+    """When a schedule runs: a time of day, or around the sun."""
+    if schedule.at == "time":
+        return f"{schedule.minutes // 60:02}:{schedule.minutes % 60:02}"
+    sun = _("Sunrise") if schedule.at == "sunrise" else _("Sunset")
+    if not schedule.minutes:
+        return sun
+    words = {"sun": sun, "minutes": abs(schedule.minutes)}
+    return (_("%(sun)s + %(minutes)d min") if schedule.minutes > 0 else _("%(sun)s − %(minutes)d min")) % words
+
+
+def span(seconds: float) -> str:
+    """ "9 min", "2 h 05 min": never less than a minute."""
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return ngettext("%(n)d min", "%(n)d min", minutes) % {"n": minutes}
+    return _("%(hours)d h %(minutes)02d min") % {"hours": minutes // 60, "minutes": minutes % 60}
