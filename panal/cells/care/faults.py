@@ -36,12 +36,14 @@ class Begun(NamedTuple):
 def look(now: datetime) -> None:
     """What began and what ended since we last looked."""
     worn = Wearing.objects.filter(until_at=None, device__account=F("wearer__account"))
-    silent, low = worn.filter(_is_silent(now)), worn.filter(device__battery_pct__lt=LOW_PCT)
-    begun = [Begun(w, FaultKind.SILENT, _since(w)) for w in _without(silent, FaultKind.SILENT)]
-    begun += [Begun(w, FaultKind.BATTERY, now) for w in _without(low, FaultKind.BATTERY)]
-    _begin(begun, now)
-    over = Q(kind=FaultKind.SILENT) & ~_is_silent(now) | Q(kind=FaultKind.BATTERY, device__battery_pct__gt=ENOUGH_PCT)
-    _end(_open_faults().filter(over | _is_not_worn_by_them()), now)
+    is_silent, is_low = _is_silent(now), Q(device__battery_pct__lt=LOW_PCT)
+    begun = [Begun(w, FaultKind.SILENT, _since(w)) for w in _without(worn.filter(is_silent), FaultKind.SILENT)]
+    begun += [Begun(w, FaultKind.BATTERY, now) for w in _without(worn.filter(is_low), FaultKind.BATTERY)]
+    if begun:
+        _begin(begun, now)
+    is_charged = Q(kind=FaultKind.BATTERY, device__battery_pct__gt=ENOUGH_PCT)
+    over = Q(kind=FaultKind.SILENT) & ~is_silent | is_charged | _is_not_worn_by_them()
+    _end(_open_faults().filter(over), now)
 
 
 def _is_silent(now: datetime) -> Q:
@@ -81,8 +83,6 @@ def _is_not_worn_by_them() -> Q:
 
 @transaction.atomic
 def _begin(begun: Sequence[Begun], now: datetime) -> None:
-    if not begun:
-        return
     news = [b for b in begun if _insert(b)]
     alarms.raise_all([_alarm(b) for b in news], now)
     publish_on_commit(*(_news("care.fault_began", b.wearing.wearer.account_id, b.wearing.device_id) for b in news))
