@@ -38,7 +38,7 @@ NOUNS_OF_CELLS = {
         *("saver", "settings", "storage", "uploads", "viewers", "words"),
     },
     "access": {"credentials", "lists", "roster", "rules", "words"},
-    "lights": {"schedules", "sun", "timetable", "words"},
+    "lights": {"older", "older_views", "rounds", "schedules", "sun", "timetable", "visits", "words"},
     "wifi": {"progress", "words"},
     "automations": set(),
 }

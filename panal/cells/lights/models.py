@@ -241,3 +241,110 @@ class ScheduledLight(models.Model):
 
     def __str__(self) -> str:
         return f"{self.schedule_id} {self.light_id}"
+
+
+class OlderHome(models.Model):
+    """How often an account's boards of the older kind are asked whether they are there."""
+
+    account = models.OneToOneField(
+        "accounts.Account", primary_key=True, on_delete=models.CASCADE, related_name="older_home"
+    )
+    interval_s = models.PositiveIntegerField(default=10)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(interval_s__range=(1, 7200)), name="light_older_every"),
+        ]
+
+    def __str__(self) -> str:
+        return f"every {self.interval_s} s"
+
+
+class OlderBoard(models.Model):
+    """A board of the older kind: it does not call, we call it, at an address that somebody entered."""
+
+    device = models.OneToOneField("devices.Device", primary_key=True, on_delete=models.CASCADE, related_name="older")
+    address = models.CharField(max_length=45)
+    port = models.PositiveIntegerField(default=80)
+    failures = models.PositiveIntegerField(default=0)
+    """In a row: the second one means that it is offline."""
+    trouble = models.CharField(max_length=16, blank=True)
+    """Of the last visit; empty when it went well."""
+    checked_at = models.DateTimeField(null=True)
+    next_at = models.DateTimeField()
+    """When it is visited again; later for as long as a replica is on its way to it."""
+
+    class Meta:
+        ordering = ["device_id"]
+        indexes = [models.Index(fields=["next_at"], name="light_older_due")]
+
+    def __str__(self) -> str:
+        return str(self.device)
+
+    @property
+    def place(self) -> str:
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return address if self.port == 80 else f"{address}:{self.port}"
+
+
+class OlderLight(models.Model):
+    """What such a board calls the light of a channel; it knows no numbers."""
+
+    board = models.ForeignKey(OlderBoard, on_delete=models.CASCADE, related_name="names")
+    channel = models.PositiveIntegerField()
+    room = models.CharField(_("room"), max_length=40)
+    name = models.CharField(_("name"), max_length=40)
+
+    class Meta:
+        ordering = ["channel"]
+        constraints = [
+            models.UniqueConstraint(fields=["board", "channel"], name="light_older_channel_once"),
+            models.UniqueConstraint(fields=["board", "room", "name"], name="light_older_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.room} · {self.name}"
+
+
+class PushState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    SENDING = "sending", _("Sending")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
+class OlderPush(models.Model):
+    """Firmware on its way to such a board; the bytes go when it has ended."""
+
+    board = models.ForeignKey(OlderBoard, on_delete=models.CASCADE, related_name="pushes")
+    name = models.CharField(max_length=16)
+    size_bytes = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    data = models.BinaryField(null=True)
+    state = models.CharField(max_length=8, choices=PushState.choices, default=PushState.WAITING)
+    sent_bytes = models.PositiveIntegerField(default=0)
+    trouble = models.CharField(max_length=16, blank=True)
+    asked_by = models.CharField(max_length=200)
+    asked_at = models.DateTimeField()
+    heard_at = models.DateTimeField()
+    """When whoever sends it last said so; one that nobody sends any more has failed."""
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=PushState.values), name="light_push_state"),
+            models.UniqueConstraint(
+                fields=["board"], condition=models.Q(state__in=("waiting", "sending")), name="light_push_one_at_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.state}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (PushState.WAITING, PushState.SENDING)
+
+    @property
+    def sent_pct(self) -> int:
+        return min(100, 100 * self.sent_bytes // self.size_bytes)

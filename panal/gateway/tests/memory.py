@@ -42,7 +42,10 @@ class MemoryStore:
         self.sessions: dict[str, str] = {}
         self.presences: list[Any] = []
         self.reconciled: list[tuple[str, dict[str, str], int]] = []
-        self.questions: dict[str, Callable[..., Any]] = {"cameras.next_job": lambda is_first: None}
+        self.questions: dict[str, Callable[..., Any]] = {
+            "cameras.next_job": lambda is_first: None,
+            "lights.older_ids": list,
+        }
         self.viewers: dict[str, Viewer] = {}
         self.publish: Callable[[list[DomainEvent]], None] = lambda events: None
         self.before_commit: Callable[[Sequence[Entry]], None] = lambda entries: None
