@@ -12,6 +12,7 @@ from asyncio import Server
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs
 
 from multidict import CIMultiDict
 from picows import (
@@ -303,6 +304,14 @@ class Arrivals:
 
 def path_of(request: WSUpgradeRequest) -> str:
     return request.path.decode("latin-1").partition("?")[0]
+
+
+def query_of(request: WSUpgradeRequest) -> dict[str, list[str]]:
+    """What stands after the question mark; nothing where that is nonsense."""
+    try:
+        return parse_qs(request.path.decode("latin-1").partition("?")[2], max_num_fields=20)
+    except ValueError:
+        return {}
 
 
 def refuse(status: HTTPStatus, text: str) -> WSUpgradeResponseWithListener:

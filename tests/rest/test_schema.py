@@ -1,5 +1,6 @@
 """Whatever a program sends to the REST: the answer is one that the OpenAPI document promises, and never a 500."""
 
+import ninja
 import pytest
 import schemathesis
 from django.core import signals
@@ -41,6 +42,22 @@ def headers(ada, things, actor, monkeypatch):
     yield {"Authorization": f"Bearer {made.text}"}
     for signal in (signals.request_started, signals.request_finished):
         signal.connect(close_old_connections)
+
+
+def _schemas(base=ninja.Schema):
+    for schema in base.__subclasses__():
+        yield schema
+        yield from _schemas(schema)
+
+
+def test_each_schema_of_ours_has_a_name_of_its_own():
+    """Two of one name would be one in the document: the second's, for both."""
+    modules = {}
+    for schema in _schemas():
+        if schema.__module__.startswith("panal."):
+            modules.setdefault(schema.__name__, set()).add(schema.__module__)
+    assert [name for name, where in modules.items() if len(where) > 1] == []
+    assert modules
 
 
 # schemathesis closes no answer, which for one that is a file says so here

@@ -131,7 +131,7 @@ class WatchersOut(Schema):
     watchers: list[int]
 
 
-class CommandIn(Input):
+class CameraCommandIn(Input):
     cmd: Word
     val: Word = ""
 
@@ -288,7 +288,7 @@ def restrict(request: HttpRequest, camera_id: CameraId, payload: WatchersIn) -> 
 
 
 @router.post("/cameras/{camera_id}/commands", response=answers(CameraOut, 202))
-def command(request: HttpRequest, camera_id: CameraId, payload: CommandIn) -> Any:
+def command(request: HttpRequest, camera_id: CameraId, payload: CameraCommandIn) -> Any:
     """While the camera is away the newest value of each command waits."""
     found = queries.camera_for(request.user, camera_id, OPERATE)
     return Status(202, actions.command_camera(camera=found, actor=actor_of(request), **payload.dict()))

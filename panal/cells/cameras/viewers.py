@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import logging
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from panal.gateway.limits import caller_behind, is_near
-from panal.gateway.stream import Socket, path_of, refuse
+from panal.gateway.stream import Socket, path_of, query_of, refuse
 from panal.protocol.errors import PanalError
 from panal.protocol.topics import is_device_id
 
@@ -36,6 +37,7 @@ SAID_OVER_MS = 10_000
 GONE = 1001
 FULL = 1013
 MOST_VIEWERS = 2_000
+FPS = re.compile("[0-9]|[12][0-9]|30")
 
 
 class Pass(NamedTuple):
@@ -54,6 +56,9 @@ class Look:
         self.socket, self.camera, self.cameras, self.who = socket, camera, cameras, who
         self.skipped = self.sent = 0
         self.check_ms = cameras.hub.now_ms() + CHECK_MS
+        self.least_ms = 0
+        """Between two frames, where it asked for fewer than the camera sends."""
+        self._due_ms = 0
         self._next: Frame | None = None
         self._said, self._said_ms = 0, 0
 
@@ -80,6 +85,14 @@ class Look:
         return not self.socket.is_closed
 
     def offer(self, frame: Frame) -> None:
+        if frame.received_ms < self._due_ms:
+            return
+        # as often as asked on average, although frames do not come just when they are due
+        late_ms = frame.received_ms - self._due_ms
+        self._due_ms = frame.received_ms + self.least_ms - (late_ms if late_ms < self.least_ms else 0)
+        self._put(frame)
+
+    def _put(self, frame: Frame) -> None:
         if self.socket.is_paused:
             if self._next is not None:
                 self.skipped += 1
@@ -91,7 +104,7 @@ class Look:
     def drained(self) -> None:
         frame, self._next = self._next, None
         if frame is not None:
-            self.offer(frame)
+            self._put(frame)
 
     def hear(self, document: dict[str, Any]) -> None:
         self.socket.say(document)
@@ -122,9 +135,9 @@ class Look:
 class Live(Socket):
     """`/cameras/<id>/live` on the HTTP port: a page of a signed-in person, or a program with a token."""
 
-    def __init__(self, request: WSUpgradeRequest, cameras: "Cameras", device_id: str) -> None:
+    def __init__(self, request: WSUpgradeRequest, cameras: "Cameras", device_id: str, most_fps: int) -> None:
         super().__init__(request)
-        self._cameras, self._device_id = cameras, device_id
+        self._cameras, self._device_id, self._most_fps = cameras, device_id, most_fps
         self._look: Look | None = None
         self._opening: asyncio.Task[None] | None = None
 
@@ -147,6 +160,7 @@ class Live(Socket):
             self.close(POLICY, "you may not look through this camera")
         elif not self.is_closed:
             self._look = look
+            look.least_ms = 1000 // self._most_fps if self._most_fps else 0
             look.begin()
 
     def receive_text(self, message: dict[str, Any]) -> None:
@@ -171,7 +185,10 @@ def live(cameras: "Cameras", request: WSUpgradeRequest) -> WSListener | WSUpgrad
         return refuse(HTTPStatus.NOT_FOUND, "No such camera.\n")
     if not is_same_origin(request, cameras.hub.settings.public_url):
         return refuse(HTTPStatus.FORBIDDEN, "Pages of other sites may not look.\n")
-    return Live(request, cameras, device_id)
+    fps = query_of(request).get("fps", ["0"])[0]
+    if not FPS.fullmatch(fps):
+        return refuse(HTTPStatus.BAD_REQUEST, "fps: 1 to 30, or none for all frames.\n")
+    return Live(request, cameras, device_id, int(fps))
 
 
 def is_same_origin(request: Any, public_url: str) -> bool:

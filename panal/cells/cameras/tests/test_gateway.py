@@ -11,7 +11,7 @@ from typing import Any
 import av
 import pytest
 import uvicorn
-from picows import WSMsgType
+from picows import WSError, WSMsgType
 from starlette.applications import Starlette
 
 from panal import certificates
@@ -303,6 +303,22 @@ async def test_a_viewer_that_reads_nothing_skips_frames_and_the_others_get_all(w
     looks = {look.skipped for look in world.cameras.looks}
     assert min(looks) == 0
     assert max(looks) > 10
+
+
+async def test_who_asks_for_one_frame_a_second_gets_no_more(world: World) -> None:
+    seldom = await Peer.open(f"ws://127.0.0.1:{world.http_port}/cameras/CAM/live?fps=1", Authorization=LOOKING)
+    await seldom.text("status")
+    [look] = world.cameras.looks
+    for number in range(40):
+        look.offer(hub.Frame("CAM", number, picture(500, number), 50_000 + number * 90, None, 64, 48))  # 3.6 s
+    assert (look.sent, look.skipped) == (4, 0)
+    assert [await seldom.frame() for _ in range(4)] == [picture(500, number) for number in (0, 12, 23, 34)]
+
+
+@pytest.mark.parametrize("fps", ["31", "-1", "1.5", "x", "1" * 200])
+async def test_a_number_of_frames_that_is_none_is_refused(world: World, fps: str) -> None:
+    with pytest.raises(WSError, match="400"):
+        await Peer.open(f"ws://127.0.0.1:{world.http_port}/cameras/CAM/live?fps={fps}", Authorization=LOOKING)
 
 
 # HTTP

@@ -485,5 +485,6 @@ def test_what_was_kept_before_a_sale_is_not_the_next_owner_s(client, charlie, ot
     client.force_login(charlie)
     assert client.get("/cameras/{camera}/images/{image}.jpg".format(**things)).status_code == 404
     assert not client.get(f"/cameras/{things['camera']}/gallery/?{DAY}").context["images"]
-    assert queries.camera_for(charlie, things["camera"])
+    camera = queries.camera_for(charlie, things["camera"])
+    assert queries.newest_images_of([camera]) == {}, "nor does the wall show it as the newest"
     assert Clip.objects.count() == 1
