@@ -6,29 +6,26 @@ questions gets a redirection here, which is what makes them open their sign-in s
 """
 
 import asyncio
-import json
 import socket
 
-from panal.board import dns
+from panal.board import dns, visitor
 from panal.protocol.errors import BadRequest
 
 ADDRESS = bytes((192, 168, 4, 1))
 POLL_S = 0.05
-LANGUAGES = ("en", "es")
 MAX_NETWORKS = 20
-REQUEST_BYTES = 2048
-READ_BYTES = 256
-REQUEST_S = 10
 AT_ONCE = 4  # a phone asks several things together; each costs memory
 
 
 class Portal:
-    def __init__(self, setup, hardware, log, name):
-        """`setup`: scan(), choose(ssid, password), result(). `hardware.PORTAL`: host, port, DNS port, address shown."""
+    def __init__(self, setup, hardware, log, name, local=None):
+        """`setup`: scan(), choose(ssid, password), result(). `hardware.PORTAL`: host, port, DNS port, address shown.
+        `local`: the board's own page (panal/board/local.py), which is answered here while there is no other network."""
         self._setup = setup
         self._host, self._port, self._dns_port, self._url = hardware.PORTAL
         self._log = log
         self._name = name
+        self._local = local
         self._networks = []
         self._tasks = []
         self._server = None
@@ -69,53 +66,34 @@ class Portal:
         self._server = await asyncio.start_server(self._serve, self._host, self._port)
 
     async def _serve(self, reader, writer):
-        """One request, one answer, and the end: HTTP/1.1 as far as a portal needs it (RFC 9112)."""
         self._busy += 1
         try:
             if self._busy <= AT_ONCE:
-                await asyncio.wait_for(self._converse(reader, writer), REQUEST_S)
-        except (OSError, asyncio.TimeoutError):  # noqa: UP041  a class of its own on MicroPython
-            pass
-        except MemoryError:
-            self._log.warning("portal: no memory")
+                await visitor.converse(reader, writer, self._answer_visit, self._log)
+            else:
+                writer.close()
         finally:
             self._busy -= 1
-            writer.close()
-            await writer.wait_closed()
 
-    async def _converse(self, reader, writer):
-        data = b""
-        while not _is_whole(data):
-            portion = await reader.read(READ_BYTES)
-            if not portion or len(data) > REQUEST_BYTES:
-                return
-            data += portion
-        head, _, body = data.partition(b"\r\n\r\n")
-        words = head.split(b" ", 2)
-        asked = b" ".join(words[:2])
-        if asked == b"GET /" or asked.startswith(b"GET /?"):
-            await self._send_page(writer)
-        elif asked == b"GET /state":
-            await _send(writer, "200 OK", self._state(head))
-        elif asked == b"POST /scan":
+    async def _answer_visit(self, request, visit):
+        asked = request.method + " " + request.path
+        if asked == "GET /":
+            await visit.send_page(__file__.rpartition("/")[0] + "/assets/portal.html")
+        elif asked == "GET /state":
+            await visit.send_document(self._state(request))
+        elif asked == "POST /scan":
             self._search()
-            await _send(writer, "200 OK", self._state(head))
-        elif asked == b"POST /join":
-            await _send(writer, *self._join(body))
+            await visit.send_document(self._state(request))
+        elif asked == "POST /join":
+            await self._join(request, visit)
+        elif self._local is not None and request.path in self._local.PATHS:
+            await self._local.answer(request, visit)
         else:
-            writer.write(b"HTTP/1.1 302 Found\r\nLocation: %s\r\n%s\r\n" % (self._url.encode(), NO_BODY))
-            await writer.drain()
+            await visit.redirect(self._url)
 
-    async def _send_page(self, writer):
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n%s\r\n" % COMMON)
-        with open(__file__.rpartition("/")[0] + "/assets/portal.html", "rb") as file:
-            while portion := file.read(READ_BYTES):
-                writer.write(portion)
-                await writer.drain()
-
-    def _state(self, head):
+    def _state(self, request):
         state, reason = self._setup.result()
-        spoken, networks = language(_header(head, b"accept-language")), self._networks
+        spoken, networks = visitor.language(request.header("accept-language")), self._networks
         return {"name": self._name, "language": spoken, "state": state, "reason": reason, "networks": networks}
 
     def _search(self):
@@ -135,52 +113,16 @@ class Portal:
                 networks.append([ssid, rssi, is_locked])
         return networks[:MAX_NETWORKS]
 
-    def _join(self, body):
+    async def _join(self, request, visit):
+        error = None
         try:
-            document = json.loads(body)
+            document = request.document()
             self._setup.choose(document.get("ssid"), document.get("password"))
-        except BadRequest as error:
-            return "400 Bad Request", {"error": error.code}
-        except (ValueError, AttributeError):
-            return "400 Bad Request", {"error": "not_json"}
-        return "200 OK", {}
-
-
-COMMON = b"Cache-Control: no-store\r\nConnection: close\r\n"
-NO_BODY = COMMON + b"Content-Length: 0\r\n"
-
-
-async def _send(writer, status, document):
-    body = json.dumps(document).encode()
-    head = "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % (status, len(body))
-    writer.write(head.encode() + COMMON + b"\r\n" + body)
-    await writer.drain()
-
-
-def _is_whole(data):
-    """Whether a request is all there: its head, and as much after it as the head announces."""
-    head, blank, body = data.partition(b"\r\n\r\n")
-    if not blank:
-        return False
-    length = _header(head, b"content-length")
-    return not length.isdigit() or len(body) >= int(length)
-
-
-def _header(head, name):
-    """The text of a header, "" where it is absent."""
-    for line in head.split(b"\r\n")[1:]:
-        found, _, value = line.partition(b":")
-        if found.lower() == name:
-            try:
-                return value.strip().decode()
-            except UnicodeError:
-                return ""
-    return ""
-
-
-def language(accepted):
-    """The first of our languages that a browser's Accept-Language names; they come in the order of preference."""
-    for part in accepted.lower().split(","):
-        if part.strip()[:2] in LANGUAGES:
-            return part.strip()[:2]
-    return LANGUAGES[0]
+        except BadRequest as refused:
+            error = refused.code
+        except ValueError:
+            error = "not_json"
+        if error is None:
+            await visit.send_document({})
+        else:
+            await visit.send_document({"error": error}, "400 Bad Request")

@@ -8,7 +8,7 @@ MicroPython has no `hmac` module: this is RFC 2104 over its sha256.
 import binascii
 import hashlib
 
-LABELS = ("command", "wifi-encrypt", "wifi-mac", "storage", "access", "access-encrypt", "access-mac")
+LABELS = ("command", "wifi-encrypt", "wifi-mac", "storage", "access", "access-encrypt", "access-mac", "local")
 BLOCK_BYTES = 64  # of SHA-256, RFC 2104 section 2
 
 
@@ -47,3 +47,8 @@ def same(one, other):
 def hex_of(data):
     """Bytes as lower-case hexadecimal text."""
     return binascii.hexlify(data).decode()
+
+
+def local_code(token):
+    """Eight digits with which a person who stands by a board may work it: the panel shows them."""
+    return "%08d" % (int.from_bytes(hmac_sha256(derive(token, "local"), b"code")[:7], "big") % 100000000)

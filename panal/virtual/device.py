@@ -1,6 +1,6 @@
 """One virtual device: the firmware on simulated hardware, in the MicroPython VM or on CPython.
 
-    micropython -m panal.virtual.device FOLDER [--json] [--no-clock] [--fresh] [--pace=N] [--ports=N,N] [--radio=JSON]
+    micropython -m panal.virtual.power FOLDER [--json] [--no-clock] [--fresh] [--pace=N] [--ports=N,N] [--radio=JSON]
         [--scene=N]
 
 FOLDER is its flash with config.json in it. Standard input, one JSON object a line:
@@ -15,7 +15,7 @@ Standard output, one JSON object a line:
     {"log":{"level","message"}} ·
     {"portal":"http://127.0.0.1:PORT/"|null} · {"dns":PORT|null} · {"wifi":{"ssid_hash":"8 digits"}|null} ·
     {"lcd":["…","…"]} · {"leds":{"blue","green","red"}} · {"lock":"locked|unlocked"} · {"door":"open|close"} ·
-    {"sound":"short|double|triple|long"} · {"lamps":[0..100,…]} · {"walls":[true if closed,…]} ·
+    {"sound":"short|double|triple|long"} · {"lamps":[0..100,…]} · {"walls":[true if closed,…]} · {"local":"http://127.0.0.1:PORT/local"} ·
     {"stream":"up|down"} · {"flash":0..255} ·
     {"heap":{"live_bytes":n}}, which is what is alive after a collection, and only in the VM.
 A board knows its home network from the start, and --fresh none, as one from the factory. --pace: how much faster than
@@ -171,6 +171,8 @@ class Bench:
     def _look_at_wifi(self, board):
         ssid, is_open = self.hardware.wifi.ssid(), board.wifi.is_open
         self.tell("wifi", None if ssid is None else {"ssid_hash": _hash(ssid)})
+        if "walls" in self.hardware.parts and self.hardware.PORTAL:
+            self.tell("local", self.hardware.PORTAL[3] + "local")
         if is_open or "portal" in self._last:
             self.tell("portal", self.hardware.PORTAL[3] if is_open else None)
             self.tell("dns", self.hardware.PORTAL[2] if is_open else None)
@@ -198,7 +200,7 @@ async def _standard_input():
     return reader
 
 
-async def power_on(folder, bench, arguments):
+async def power_on(folder, bench, arguments, pointer=None):
     """The board from its start to its restart, which is True, or to the end of the bench."""
     values = _config(folder)
     _place(arguments)
@@ -212,6 +214,7 @@ async def power_on(folder, bench, arguments):
         [int(port) for port in (_option(arguments, "ports") or "").split(",") if port],
         int(_option(arguments, "scene") or "0"),
     )
+    hardware.pointer = pointer
     if "--fresh" not in arguments:
         give_home(folder, values["token"])
     board = Board(hardware, values, folder, bench.echo)
@@ -277,11 +280,12 @@ async def _end(ended, restarted):
     restarted.set()
 
 
-def main(arguments):
+def main(arguments, pointer=None):
+    """`pointer`: which of two slots this firmware came from (panal/virtual/power.py)."""
     folder = arguments[0]
     bench = Bench("--json" in arguments)
     try:
-        restarts = asyncio.run(power_on(folder, bench, arguments))
+        restarts = asyncio.run(power_on(folder, bench, arguments, pointer))
     except net.Refused as error:
         print("panal virtual: %s" % error)
         sys.exit(2)
@@ -300,7 +304,3 @@ def main(arguments):
         # What is in the air does not restart with the board.
         air = ["--radio=" + json.dumps(network) for network in bench.hardware.wifi.networks]
         reboot.reboot(kept + [RESTARTED] + air, _option(arguments, "vm") or "")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

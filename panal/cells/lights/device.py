@@ -37,6 +37,10 @@ class Lights:
         board.device.commands["identify"] = self._identify
         self._follow(self._now())
         self._changed_ms = self._first_ms = None
+        if board.hardware.PORTAL is not None:
+            from panal.board import local
+
+            board.supervisor.watch("local", local.Local(board, self).run)
 
     def _now(self):
         return self._board.clock.monotonic_ms()
@@ -59,6 +63,12 @@ class Lights:
         self._follow(now_ms)
         if self._blinks:
             self._blink()
+
+    def show(self):
+        """What there is, for the board's own page: names are the panel's."""
+        lights = self.machine
+        channels = lights.reported(["settings"])["settings"]["channels"] or {}
+        return {"lights": [_shown(number, light, channels) for number, light in enumerate(lights.lights, 1)]}
 
     def switch(self, number, is_on, level=None, for_s=None):
         """Somebody near by. Raises ValueError."""
@@ -136,3 +146,16 @@ class Lights:
         self._blinks -= 1
         led = self._board.hardware.parts["led"]
         led.on() if self._blinks // 5 % 2 else led.off()
+
+
+def _shown(number, light, channels):
+    about = channels.get(str(number), {})
+    return {
+        "number": number,
+        "name": about.get("name") or str(number),
+        "room": about.get("room") or "",
+        "on": light.is_on,
+        "level": light.level,
+        "dims": light.settings["kind"] == "dimmer",
+        "until_ms": light.until_ms,
+    }

@@ -13,6 +13,8 @@ ASKED_BYS = ("page", "automation")  # what a desired change may be by
 SETTINGS: dict = {"kind": KINDS, "switch": SWITCHES, "power": POWERS}
 """Of each channel; the first of each is what holds where nothing is said."""
 
+NAMES = ("name", "room")
+MAX_NAME = 80
 ABOUT = ("channels", "schedules", "zone", "place")  # what the settings of a board are about
 MAX_CHANNELS = 8
 MAX_SCHEDULES = 16
@@ -43,8 +45,12 @@ def is_whole(value, bounds):
 
 
 def is_channel(value):
-    """Whether these may be a channel's settings."""
-    return isinstance(value, dict) and all(value.get(name, words[0]) in words for name, words in SETTINGS.items())
+    """Whether these may be a channel's settings. `name` and `room` are for the board's own page."""
+    return (
+        isinstance(value, dict)
+        and all([value.get(name, words[0]) in words for name, words in SETTINGS.items()])
+        and all([isinstance(value.get(name, ""), str) and len(value.get(name, "")) <= MAX_NAME for name in NAMES])
+    )
 
 
 def is_schedule(entry):
@@ -218,7 +224,11 @@ class Lights:
             self._receive_settings(understood(settings), now_ms)
         for number in range(1, len(self.lights) + 1):
             wish = document.get(str(number))
-            if isinstance(wish, dict) and isinstance(wish.get("on"), bool) and is_whole(wish.get("set_at_ms"), SET_AT_MS):
+            if (
+                isinstance(wish, dict)
+                and isinstance(wish.get("on"), bool)
+                and is_whole(wish.get("set_at_ms"), SET_AT_MS)
+            ):
                 self._receive_wish(number, wish, now_ms)
 
     def _receive_wish(self, number, wish, now_ms):
@@ -297,9 +307,7 @@ class Lights:
         if self.schedules:
             from panal.cells.lights import timetable
 
-            self._due, at_ms = timetable.next_after(
-                max(unix_ms, self._fired_ms), self.schedules, self.zone, self.place
-            )
+            self._due, at_ms = timetable.next_after(max(unix_ms, self._fired_ms), self.schedules, self.zone, self.place)
             if self._due:
                 self.next = [self._due[0][0], at_ms]
         if self.next != before:
@@ -391,12 +399,26 @@ class Lights:
 def _kept_of(light):
     until_ms = light.recalled_ms or light.until_ms
     changed = [light.is_on, light.level, light.by, light.at_ms]
-    return changed + [light.seen_ms, light.for_s, light.timer_s, until_ms, light.settings["kind"], light.settings["power"]]
+    return changed + [
+        light.seen_ms,
+        light.for_s,
+        light.timer_s,
+        until_ms,
+        light.settings["kind"],
+        light.settings["power"],
+    ]
 
 
 def _restore_one(light, kept, now_ms):
     is_on, level, by, at_ms, seen_ms, for_s, timer_s, until_ms, kind, after = kept
-    light.is_on, light.level, light.by, light.at_ms, light.seen_ms, light.for_s = is_on, level, by, at_ms, seen_ms, for_s
+    light.is_on, light.level, light.by, light.at_ms, light.seen_ms, light.for_s = (
+        is_on,
+        level,
+        by,
+        at_ms,
+        seen_ms,
+        for_s,
+    )
     light.settings["kind"], light.settings["power"] = kind, after
     if after != "last" and (is_on != (after == "on") or timer_s is not None):
         light.is_on, light.by, light.at_ms = after == "on", "power", max(at_ms, seen_ms) + 1

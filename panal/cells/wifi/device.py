@@ -146,7 +146,8 @@ class Driver:
         self._radio.open(name, hardware.secret("ap_password"))
         self._wifi.is_open = True
         self._board.log.info("access point open")
-        self._portal = portal.Portal(self, hardware, self._board.log, name)
+        page = getattr(self._board, "local", None)  # of a cell that has one
+        self._portal = portal.Portal(self, hardware, self._board.log, name, page)
         self._portal.open()
 
     def close(self):
@@ -154,7 +155,7 @@ class Driver:
             return
         self._portal.close()
         self._portal = None
-        for module in ("panal.board.portal", "panal.board.dns"):
+        for module in ("panal.board.portal", "panal.board.dns", "panal.board.visitor"):
             forget(module)
         self._radio.close()
         self._wifi.is_open = False

@@ -356,7 +356,9 @@ class ScheduleTest(Base):
 
     def test_those_of_the_same_minute_run_in_their_order(self):
         minute = 11 * 60 + 10
-        self.set(schedules=[[1, 127, "time", minute, 1, True, None, None], [2, 127, "time", minute, 3, False, None, None]])
+        self.set(
+            schedules=[[1, 127, "time", minute, 1, True, None, None], [2, 127, "time", minute, 3, False, None, None]]
+        )
         self.wait(200000)
         self.assertFalse(self.of(1)["on"])
 
