@@ -21,6 +21,7 @@ KEYWORDS = {
     **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
     # the label of a line of the navigation: a card imports nothing, not even gettext
     "Entry": (1,),
+    "AlarmKind": (2,),
 }
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]")
 

@@ -1,5 +1,25 @@
 """The card of contacts."""
 
-from panal.cells.card import Card
+from panal.cells.card import Card, Entry
 
-CARD = Card(name="contacts", app=True)
+CARD = Card(
+    name="contacts",
+    app=True,
+    recorders=(
+        ("contacts.claim", "panal.cells.contacts.recorder:record_claims"),
+        ("contacts.tried", "panal.cells.contacts.recorder:record_tried"),
+    ),
+    answers=(
+        ("contacts.is_due", "panal.cells.contacts.recorder:is_due"),
+        ("contacts.on_start", "panal.cells.contacts.recorder:on_start"),
+        ("contacts.send", "panal.cells.contacts.recorder:send_notice"),
+    ),
+    gateway="panal.cells.contacts.gateway:HANDLERS",
+    urls="panal.cells.contacts.urls",
+    words="panal.cells.contacts.words:WORDS",
+    navigation=(
+        Entry("Alerts", "alerts", "bell-ring", count="panal.cells.contacts.queries:open_count"),
+        Entry("Inbox", "inbox", "inbox", "staff"),
+    ),
+    parts=(("overview", "panal.cells.contacts.views:overview_part"),),
+)

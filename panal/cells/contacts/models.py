@@ -70,6 +70,8 @@ class Channel(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="channels")
     kind = models.CharField(max_length=16)
+    provider = models.CharField(max_length=80)
+    """Who carries it, by host or name: channels of the same one are down together."""
     label = models.CharField(max_length=80, blank=True)
     """What people call it."""
     hint = models.CharField(max_length=80, blank=True)
