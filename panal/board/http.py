@@ -140,9 +140,25 @@ class Client:
 
     async def request(self, method, path, document=None, timeout_s=20):
         """(status, document or None, seconds of Retry-After or None). Raises OSError for everything of the network."""
+        answer = await self._ask(self._request_bytes(method, path, document), timeout_s)
+        document = None
+        if answer.body:
+            try:
+                document = codec.decode(answer.body, MAX_BODY)
+            except PanalError:
+                document = None  # a proxy's page, not ours; the status says enough
+        return answer.status, document, _seconds(answer.headers.get("retry-after"))
+
+    async def fetch(self, path, offset, length, timeout_s=20):
+        """(status, bytes, seconds or None) of so many bytes of a file, RFC 9110 section 14. Raises OSError."""
+        head = "GET %s HTTP/1.1\r\n%sRange: bytes=%d-%d\r\n\r\n" % (path, self._head, offset, offset + length - 1)
+        answer = await self._ask(head.encode(), timeout_s)
+        return answer.status, answer.body, _seconds(answer.headers.get("retry-after"))
+
+    async def _ask(self, data, timeout_s):
         async with self._lock:
             try:
-                return await asyncio.wait_for(self._request(method, path, document), timeout_s)
+                return await asyncio.wait_for(self._answer(data), timeout_s)
             except asyncio.TimeoutError:  # noqa: UP041  a class of its own on MicroPython
                 self.close()
                 raise OSError(errno.ETIMEDOUT)
@@ -155,8 +171,7 @@ class Client:
             self._stream.close()
             self._stream = None
 
-    async def _request(self, method, path, document):
-        data = self._request_bytes(method, path, document)
+    async def _answer(self, data):
         if self._stream is not None:
             answer = await self._over_kept_connection(data)
             if answer is not None:
@@ -193,13 +208,7 @@ class Client:
     def _finish(self, answer):
         if not answer.can_be_kept:
             self.close()
-        document = None
-        if answer.body:
-            try:
-                document = codec.decode(answer.body, MAX_BODY)
-            except PanalError:
-                document = None  # a proxy's page, not ours; the status says enough
-        return answer.status, document, _seconds(answer.headers.get("retry-after"))
+        return answer
 
 
 def _seconds(text):

@@ -54,6 +54,10 @@ class Supervisor:
             self._hardware.feed()
         return silent
 
+    def is_well(self):
+        """Whether no task has crashed of late, and none hangs."""
+        return not self._crashes and not self.look()
+
     async def _keep(self, name, run):
         while True:
             try:

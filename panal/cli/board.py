@@ -28,14 +28,21 @@ def build(
 def built(model: str, out: Path) -> dict[str, Any]:
     """The manifest of the firmware that is now in `out`; refuses what cannot be built."""
     from panal import firmware
-    from panal.cells.devices.catalog import MODELS, cells_of_others
+    from panal.cells.devices.catalog import cells_of_others
 
-    if model not in MODELS:
-        refuse(f"{model} is not one of {', '.join(MODELS)}.")
-    made = MODELS[model]
-    if not made.pins:
-        refuse(f"The firmware of {model} is not made yet.")
+    made = buildable(model)
     try:
         return firmware.build(out, model=model, board=made.board, pins=made.pins, foreign_cells=cells_of_others(made))
     except firmware.NotOurs as error:
         refuse(f"{error}. Name another folder.")
+
+
+def buildable(model: str) -> Any:
+    """The model of this code; refuses one that there is no firmware for."""
+    from panal.cells.devices.catalog import MODELS
+
+    if model not in MODELS:
+        refuse(f"{model} is not one of {', '.join(MODELS)}.")
+    if not MODELS[model].pins:
+        refuse(f"The firmware of {model} is not made yet.")
+    return MODELS[model]

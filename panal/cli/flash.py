@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from base64 import b64encode
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -26,6 +27,7 @@ ESP32 = ("esp32", "0x1000")
 BOOT_S = "3"
 """A board that was erased makes its file system when it starts first."""
 NVS_SPACE = "panal"
+KEYS = "update.pub"
 
 IRREVERSIBLE = """\
 These steps burn fuses of the chip and can never be undone. They lock out whoever reads the flash, if the image was
@@ -151,20 +153,34 @@ def _new_folder(path: Path) -> Path:
 def make_files(folder: Path, model: str, config: dict[str, object], secrets: Secrets, ca: Path | None) -> None:
     """`flash`: what goes onto the board's file system. `provision.py`: run once in its memory, never stored there."""
     manifest = built(model, folder / "flash")
+    (folder / "flash" / "slot_a").mkdir()
+    (folder / "flash" / "panal").rename(folder / "flash" / "slot_a" / "panal")
     typer.echo(f"firmware: {len(manifest['files'])} files, sha256 {manifest['sha256']}")
     (folder / "flash" / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    own = folder / "flash" / "flash"  # where the firmware keeps its files
+    own.mkdir()
+    (own / KEYS).write_text(update_keys(), encoding="ascii")
     if ca is not None:
-        (folder / "flash" / "ca.pem").write_bytes(ca.read_bytes())
+        (own / "ca.pem").write_bytes(ca.read_bytes())
     descriptor = os.open(folder / "provision.py", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(provision(secrets))
 
 
+def update_keys() -> str:
+    """The keys whose releases the board takes, as it reads them (panal/cells/updates/device.py)."""
+    from panal.cells.updates.models import ReleaseKey
+
+    keys = ReleaseKey.objects.filter(retired_at=None).order_by("pk")
+    return "".join(b64encode(bytes(key.modulus)).decode() + "\n" for key in keys)
+
+
 def provision(secrets: Secrets) -> str:
-    """What the board runs to keep its secrets."""
+    """What the board runs to keep its secrets, and to forget which slot an earlier life of it had chosen."""
     stored = [f"nvs.set_blob({name!r}, {value.encode()!r})" for name, value in secrets._asdict().items()]
+    forget = ["import os", "for name in ('boot.0', 'boot.1'):", " if name in os.listdir():", "  os.remove(name)"]
     return "\n".join(
-        ["import esp32", f"nvs = esp32.NVS({NVS_SPACE!r})", *stored, "nvs.commit()", "print('stored')", ""]
+        ["import esp32", f"nvs = esp32.NVS({NVS_SPACE!r})", *stored, "nvs.commit()", *forget, "print('stored')", ""]
     )
 
 
@@ -173,10 +189,11 @@ def flash_commands(port: str, folder: Path, firmware: Path | None, board: str = 
     esptool = [sys.executable, "-m", "esptool", "--chip", chip, "--port", port, "--baud", BAUD]
     mpremote = [sys.executable, "-m", "mpremote", "connect", port]
     files = sorted(path for path in (folder / "flash").iterdir() if path.is_file() and path.name != MANIFEST)
+    folders = sorted(path for path in (folder / "flash").iterdir() if path.is_dir())
     image = [[*esptool, "erase-flash"], [*esptool, "write-flash", image_at, str(firmware)]] if firmware else []
     return [
         *image,
-        [*mpremote, "sleep", BOOT_S, "fs", "cp", "-r", str(folder / "flash" / "panal"), ":"],
+        [*mpremote, "sleep", BOOT_S, "fs", "cp", "-r", *map(str, folders), ":"],
         [*mpremote, "fs", "cp", *map(str, files), ":"],
         [*mpremote, "run", str(folder / "provision.py")],
         [*mpremote, "reset"],

@@ -12,6 +12,7 @@ HEARTBEAT = "devices/heartbeat"
 REGISTER = "devices/register"
 INGEST = "events/ingest"
 SAMPLES = "events/samples"
+UPDATES = "updates/"
 
 MAX_ID = 32
 ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
@@ -74,3 +75,18 @@ def desired_path(device_id):
 
 def reported_path(device_id):
     return "devices/" + device_id + "/reported"
+
+
+def next_update_path(version, board):
+    """HTTP: what a board that runs this version should run; 204: what it runs."""
+    return UPDATES + "next?version=" + version + "&board=" + board
+
+
+def artifact_path(sha256):
+    """HTTP: the bytes of an artifact, with Range."""
+    return UPDATES + "artifacts/" + sha256
+
+
+def progress_path(update_id):
+    """HTTP: how far a board's update is."""
+    return UPDATES + update_id + "/progress"

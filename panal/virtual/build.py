@@ -22,6 +22,7 @@ SIMULATION = (
     "virtual/chips/pcf8574_hd44780.py",
     "virtual/chips/pins.py",
     "virtual/device.py",
+    "virtual/power.py",
     "virtual/reboot.py",
 )
 KEPT_BUILDS = 4

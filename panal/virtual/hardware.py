@@ -266,13 +266,14 @@ class Hardware:
     FIRMWARE = panal.__version__
     MODE = "virtual"
     TICKS_PERIOD = TICKS_PERIOD
+    pointer = None
 
     def __init__(self, model, device_id, reset_cause, has_clock=True, networks=HOME, pace=1, portal=None, scene=0):
         """`pace`: how much faster than life the times of Wi-Fi pass; `portal`: its loopback ports, (HTTP, DNS);
         `scene`: the port of what its camera sees (panal/virtual/scene.py)."""
         description = _description(model, scene)
         self.CELLS = description.CELLS
-        Drivers.around = {"access": "door", "lights": "lights"}.get(self.CELLS[0])
+        Drivers.around = {"access": "door", "care": "body", "lights": "lights"}.get(self.CELLS[0])
         self.parts = description.parts(Drivers)
         self.rtc = Rtc(has_clock)
         self.ACCESS_POINT = description.ACCESS_POINT if portal else ""
@@ -305,6 +306,11 @@ class Hardware:
         self.restart_cause = cause
         self.restarted.set()
 
+    def boot(self):
+        from panal.board import slots
+
+        return None if self.pointer is None else slots.Apps(self.pointer)
+
     def feed(self):
         self.fed += 1
 
@@ -330,7 +336,7 @@ class Drivers:
     Battery = Battery
     Lamp = Lamp
 
-    around = None  # "door" or "lights": the module of what is connected to the board's pins and buses
+    around = None  # "door", "body" or "lights": the module of what is connected to the board's pins and buses
 
     @staticmethod
     def buses():

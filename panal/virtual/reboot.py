@@ -2,7 +2,7 @@
 
 import sys
 
-MODULE = "panal.virtual.device"
+MODULE = "panal.virtual.power"
 HEAP_KB = 128  # 115 for the firmware, and by how much the simulation outweighs what drives a real chip
 HEAP = "heapsize=%dk" % HEAP_KB
 HEAP_WITH_PSRAM = "heapsize=256k"  # a board with a camera has megabytes; its own gate is in tests/test_camera.py

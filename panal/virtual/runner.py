@@ -34,6 +34,18 @@ def prepare(folder: Path, config: dict[str, object], ca: Path | None) -> None:
     draft.rename(folder / "config.json")
 
 
+def _flash_anew(folder: Path, build_name: str) -> None:
+    """A device with another build is as if it came from the factory again: its updates were of older sources."""
+    mark = folder / "build"
+    if mark.exists() and mark.read_text(encoding="ascii") == build_name:
+        return
+    for name in ("slot_a", "slot_b"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("boot.0", "boot.1"):
+        (folder / name).unlink(missing_ok=True)
+    mark.write_text(build_name, encoding="ascii")
+
+
 def free_port(kind: socket.SocketKind) -> int:
     """A loopback port for TCP or UDP that nobody has at this moment."""
     with socket.socket(socket.AF_INET, kind) as probe:
@@ -73,5 +85,6 @@ def run(folder: Path, vm: str, *options: str) -> NoReturn:
     if program is None:
         raise NotReady("The MicroPython VM is not here. Run tools/micropython.sh once, or add --vm cpython.")
     os.chdir(build.build())
+    _flash_anew(folder, Path.cwd().name)
     words = [str(program), "-X", reboot.heap_for(arguments), "-m", reboot.MODULE, *arguments, f"--vm={program}"]
     os.execv(program, words)  # noqa: S606

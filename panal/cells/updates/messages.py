@@ -49,6 +49,7 @@ REASONS = {
         "no_room",
         "bad_files",
         "bad_artifact",
+        "flash_failed",
     ),
 }
 
@@ -163,8 +164,8 @@ def parse_line(line):
     parts = line.split(" ")
     if len(parts) != 3 or len(parts[0]) > MAX_PATH or not is_path(parts[0]) or not is_digest(parts[2]):
         raise BadRequest("bad_files", "a line is: path size sha256", "files")
-    if not parts[1].isdigit() or len(parts[1]) > 7 or int(parts[1]) > MAX_FILE_BYTES:
-        raise BadRequest("bad_files", "a file has at most %d bytes" % MAX_FILE_BYTES, "files")
+    if not parts[1].isdigit() or len(parts[1]) > 7 or not 0 < int(parts[1]) <= MAX_FILE_BYTES:
+        raise BadRequest("bad_files", "a file has 1 to %d bytes" % MAX_FILE_BYTES, "files")
     return File(parts[0], int(parts[1]), parts[2])
 
 

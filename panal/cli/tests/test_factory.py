@@ -5,6 +5,7 @@ import json
 import stat
 import subprocess
 import sys
+from contextlib import chdir
 from importlib import import_module
 from pathlib import Path
 
@@ -188,13 +189,13 @@ def test_a_dry_run_makes_the_files_and_prints_the_commands(panal, minted, image,
     done = panal("flash", "--port", PORT, "--id", minted.device_id, *options)
     assert done.exit_code == 0, done.output
     said = done.output.replace(f"{sys.executable} -m ", "").splitlines()
-    names = {path.name for path in (out / "flash").iterdir()} - {"panal", "manifest.json"}
+    names = {path.name for path in (out / "flash").iterdir()} - {"slot_a", "flash", "manifest.json"}
     top = " ".join(f"{out}/flash/{name}" for name in sorted(names))
     assert {"main.py", "config.json"} <= names
     assert said[2:] == [
         f"esptool --chip esp32 --port {PORT} --baud 460800 erase-flash",
         f"esptool --chip esp32 --port {PORT} --baud 460800 write-flash 0x1000 {image}",
-        f"mpremote connect {PORT} sleep 3 fs cp -r {out}/flash/panal :",
+        f"mpremote connect {PORT} sleep 3 fs cp -r {out}/flash/flash {out}/flash/slot_a :",
         f"mpremote connect {PORT} fs cp {top} :",
         f"mpremote connect {PORT} run {out}/provision.py",
         f"mpremote connect {PORT} reset",
@@ -215,7 +216,7 @@ def test_no_secret_is_on_the_boards_files_or_on_a_command_line(panal, minted, tm
     assert (config["device_id"], config["provisioned"], config["wifi_password"]) == (minted.device_id, False, "")
 
 
-def test_what_the_board_runs_stores_the_secrets(panal, minted):
+def test_what_the_board_runs_stores_the_secrets_and_starts_in_the_first_slot(panal, minted, tmp_path):
     """As the board runs it, on a storage of our own."""
     stored = {}
 
@@ -230,10 +231,13 @@ def test_what_the_board_runs_stores_the_secrets(panal, minted):
     module.NVS = Nvs
     sys.modules["esp32"] = module
     try:
-        exec(flash_cli.provision(flash_cli.Secrets(minted.token, minted.ap_password)), {"print": str})
+        (tmp_path / "boot.1").write_text("another slot")
+        with chdir(tmp_path):
+            exec(flash_cli.provision(flash_cli.Secrets(minted.token, minted.ap_password)), {"print": str})
     finally:
         del sys.modules["esp32"]
     assert stored == {"space": "panal", "token": minted.token.encode(), "ap_password": minted.ap_password.encode()}
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_board_that_is_not_there_is_not_flashed(panal, minted, tmp_path):

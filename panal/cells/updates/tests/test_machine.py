@@ -358,6 +358,7 @@ class PowerTest(unittest.TestCase):
     def test_an_image_whose_starts_nobody_counts_is_not_tried_for_ever(self):
         """The pointer's number never changes, and the chip's loader goes back after the first start."""
         world = World("crashes")
+
         def boot():
             world.running, world.lives = world.trial or "a", world.lives + 1
             world.trial, world.number, world.left = "", 0, 0

@@ -91,7 +91,14 @@ class TableTest(unittest.TestCase):
         line = "a 1 " + "0" * 64 + "\n"
         good = messages.TABLE_HEAD + line + "\n"
         self.assertEqual(len(messages.parse_table(good.encode())), 1)
-        for text in ("", "x\n\n", good[:-1], messages.TABLE_HEAD + line + line + "\n", good.replace(" 1 ", " x ")):
+        for text in (
+            "",
+            "x\n\n",
+            good[:-1],
+            messages.TABLE_HEAD + line + line + "\n",
+            good.replace(" 1 ", " x "),
+            good.replace(" 1 ", " 0 "),
+        ):
             with self.assertRaises(BadRequest):
                 messages.parse_table(text.encode())
         with self.assertRaises(BadRequest):

@@ -1,0 +1,244 @@
+"""Does what the machine says, with the flash, the boot pointer and the server; lives while an update goes on.
+
+Artifacts and reports go over HTTP with the device's token, whatever the link is. Over TLS the link waits meanwhile: an
+ESP32 has memory for one session.
+"""
+
+import asyncio
+import binascii
+import json
+
+import panal
+from panal.board import http, slots
+from panal.board.updates import EVERY_MS, FILE
+from panal.cells.updates import machine, messages
+from panal.protocol import backoff, topics
+from panal.protocol.errors import BadRequest
+
+MODULES = (
+    "panal.cells.updates.device",
+    "panal.cells.updates.machine",
+    "panal.cells.updates.messages",
+    "panal.board.slots",
+    "panal.board.link",
+)
+"""What need not stay in memory once it is over."""
+KEYS = "update.pub"  # lines of moduli in base64; whoever holds the key to one of them may sign
+LOOK_S = 0.25
+GOODBYE_S = 1
+ENOSPC = 28
+
+
+async def run(board, updates):
+    """Until nothing is left to do now: after how many ms to look again."""
+    boot = board.hardware.boot()
+    early_ms = _early_ms(updates.told, board.clock.now_ms())
+    if boot is None or early_ms:
+        return early_ms or EVERY_MS
+    driver = Driver(board, updates, boot)
+    try:
+        return await driver.run()
+    except Exception as error:  # whatever it is, the board does its work
+        board.log.error("update: %r" % error)
+        if driver.machine.state == machine.TRIAL:  # a version that cannot conclude its own trial
+            boot.back()
+            board.hardware.restart("update")
+        return EVERY_MS // 24
+    finally:
+        driver.close()
+
+
+def _early_ms(told, now_ms):
+    """How long the twin wants us to wait, `{"release", "not_before_ms"}`, so that a fleet does not come at once."""
+    not_before_ms = told.get("not_before_ms") if isinstance(told, dict) else None
+    if not isinstance(not_before_ms, int) or now_ms is None:
+        return 0
+    return max(0, min(not_before_ms - now_ms, EVERY_MS))
+
+
+class Driver:
+    def __init__(self, board, updates, boot):
+        self._board = board
+        self._updates = updates
+        self._boot = boot
+        self._slot = boot.open(board.storage)
+        self._client = None
+        model, version = board.config["model"], board.hardware.FIRMWARE
+        self.machine = machine.Machine(self._record(), boot, model, version, panal.SECURITY_VERSION, 0)
+
+    async def run(self):
+        made = self.machine
+        if made.is_over():
+            made.ask()
+        while True:
+            for event in made.events():
+                await getattr(self, event[0])(*event[1:])
+            if made.state == machine.TRIAL:
+                self._look()
+                await asyncio.sleep(LOOK_S)
+            if made.is_over():
+                break
+        return made.wait_ms if made.state == machine.WAITING else EVERY_MS
+
+    def _record(self):
+        """What the last life kept of an update, or None."""
+        try:
+            found = json.loads(self._board.storage.read(FILE) or "null")
+        except ValueError:
+            return None
+        return found if isinstance(found, dict) else None
+
+    def close(self):
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        self._board.is_busy = False
+
+    def _look(self):
+        board = self._board
+        self.machine.receive_state(board.link.is_up, board.supervisor.is_well(), board.clock.monotonic_ms())
+
+    # the flash
+
+    async def save(self):
+        self._board.storage.write(FILE, json.dumps(self.machine.record))
+
+    async def check(self, manifest):
+        self.machine.receive_checked(self._distrust(manifest))
+
+    def _distrust(self, manifest):
+        """ "" or why a manifest cannot be trusted."""
+        moduli = self._moduli()
+        if not moduli:
+            return "no_key"
+        return "" if any(messages.is_signed(manifest, modulus) for modulus in moduli) else "bad_signature"
+
+    def _moduli(self):
+        try:
+            with open(self._board.flash + "/" + KEYS) as file:
+                return [binascii.a2b_base64(line) for line in file.read().split()]
+        except (OSError, ValueError):
+            return []
+
+    async def open(self, manifest):
+        self._try(lambda: self.machine.receive_position(self._slot.open(manifest)))
+
+    def _try(self, act):
+        try:
+            act()
+        except slots.Bad as error:
+            self.machine.receive_refusal(str(error))
+        except OSError as error:
+            self._board.log.error("update: flash: %s" % error)
+            self.machine.receive_refusal("no_room" if error.errno == ENOSPC else "flash_failed")
+
+    async def verify(self, manifest):
+        self._board.log.info("update: checking %s" % manifest.version)
+        self.machine.receive_verified(self._distrust(manifest) or await self._slot.verify(manifest))
+
+    async def clear(self):
+        self._slot.clear()
+
+    async def switch(self, slot):
+        self._boot.begin(slot)
+
+    async def keep(self):
+        self._boot.keep()
+        self._board.log.info("update: %s is kept" % self._board.hardware.FIRMWARE)
+
+    async def back(self):
+        self._board.log.error("update: going back")
+        self._boot.back()
+
+    async def restart(self):
+        self.close()
+        await asyncio.sleep(GOODBYE_S)
+        self._board.hardware.restart("update")
+
+    # the server
+
+    async def ask(self):
+        path = topics.next_update_path(self._board.hardware.FIRMWARE, self._board.config["model"])
+        found = await self._ask("GET", path)
+        if found is None:
+            return
+        status, document = found
+        if status != 200 or not isinstance(document, dict):
+            self.machine.receive_offer(None, None)
+            return
+        try:
+            offer = messages.parse_offer(document)
+        except BadRequest as error:
+            self._board.log.error("update: %s" % error.message)
+            self._refuse(document.get("id"))
+        else:
+            self.machine.receive_offer(offer, self._board.clock.now_ms())
+
+    def _refuse(self, id):
+        if isinstance(id, str) and 0 < len(id) <= 36 and "/" not in id:
+            self.machine.receive_bad_offer(id)
+        else:
+            self.machine.receive_offer(None, None)
+
+    async def fetch(self, sha256, offset, length):
+        try:
+            path = topics.HTTP_PREFIXES[0] + topics.artifact_path(sha256)
+            status, data, retry_s = await self._server().fetch(path, offset, length)
+        except OSError as error:
+            self._fail(error)
+            return
+        if status == 206 and data:
+            self._try(lambda: self.machine.receive_written(self._slot.write(data[:length])))
+        elif status == 416:
+            self.machine.receive_refusal("bad_artifact")
+        else:
+            self._fail("status %d" % status, retry_s)
+
+    async def tell(self, id, progress):
+        self._board.log.info("update: %s %s" % (progress["state"], progress["percent"] or ""))
+        await self._ask("POST", topics.progress_path(id), progress, False)
+
+    async def report(self, id, progress):
+        self._board.log.info("update: %s %s" % (progress["state"], progress["reason"]))
+        if await self._ask("POST", topics.progress_path(id), progress) is not None:
+            self.machine.receive_reported()
+
+    async def _ask(self, method, path, document=None, is_needed=True):
+        """(status, document) of the server's answer, be it a refusal; None when none came, which the machine knows."""
+        try:
+            status, answer, retry_s = await self._server().request(method, topics.HTTP_PREFIXES[0] + path, document)
+        except OSError as error:
+            if is_needed:
+                self._fail(error)
+            return None
+        if status < 500 and status not in (401, 429):
+            self._updates.failures = 0
+            return status, answer
+        if is_needed:
+            self._fail("status %d" % status, retry_s)
+        return None
+
+    def _fail(self, error, retry_s=None):
+        self._board.log.info("update: waits: %s" % error)
+        waits = backoff.for_connections()
+        waits.failures, self._updates.failures = self._updates.failures, self._updates.failures + 1
+        wait_ms = waits.next_ms(self._board.random())
+        self.machine.receive_failure(max(wait_ms, 1000 * (retry_s or 0)))
+        if self.machine.state == machine.TRIAL:
+            self.close()  # the link, too, must have its turn
+
+    def _server(self):
+        """The connection to the server, opened when it is first needed. Raises OSError."""
+        if self._client is None:
+            from panal.board import link
+
+            board, config = self._board, self._board.config
+            address = link.http_address(config["server"])
+            if board.tls is None and not config["plain_public"] and not link.is_private(address[0]):
+                raise OSError(1, "no TLS to a public address")
+            if board.tls is not None:
+                board.is_busy = True
+                board.link.drop()
+            headers = ("X-Device-Id: " + config["device_id"], "X-Device-Key: " + config["token"])
+            self._client = http.Client(lambda: board.connect(address, board.tls), "%s:%d" % address, headers)
+        return self._client
