@@ -17,7 +17,7 @@ def artifact_path(release_id: int) -> Path | None:
 
 
 def releases_of(board: str) -> list[Any]:
-    """What is out for a board, newest first."""
+    """What is out for a model, newest first."""
     return list(Release.objects.filter(board=board, state=ReleaseState.RELEASED))
 
 

@@ -43,7 +43,7 @@ class Release(models.Model):
 
     version = models.CharField(_("version"), max_length=32)
     board = models.CharField(max_length=32)
-    """What hardware it is for, as the catalogue names boards."""
+    """The model it is for, by its code: a model is a board, its pins and what runs on it."""
     kind = models.CharField(max_length=8, choices=Kind.choices)
     security_version = models.PositiveIntegerField(default=0)
     notes = models.TextField(_("notes"), blank=True, max_length=4000)
@@ -121,11 +121,27 @@ class Rollout(models.Model):
         constraints = [models.CheckConstraint(condition=models.Q(state__in=RolloutState.values), name="rollout_state")]
 
     def __str__(self) -> str:
-        return f"{self.release_id} {self.state}"
+        return f"{self.release} · {self.get_choice_display()} {self.place}".strip()
+
+    @property
+    def jitter_min(self) -> int:
+        return -(-self.jitter_s // 60)
+
+    @property
+    def begins(self) -> str:
+        return _clock(self.window_begin_min)
+
+    @property
+    def ends(self) -> str:
+        return _clock(self.window_end_min)
 
     @property
     def is_over(self) -> bool:
         return self.state in (RolloutState.CANCELLED, RolloutState.DONE)
+
+
+def _clock(minutes: int | None) -> str:
+    return "" if minutes is None else f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 class StageState(models.TextChoices):

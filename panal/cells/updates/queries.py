@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import Count, Q, QuerySet
 
-from panal.cells.accounts.api import MANAGE, OPERATE, SEE, account_for, account_ids_for, require
+from panal.cells.accounts.api import MANAGE, OPERATE, SEE, account_for, account_ids_for, may_mint, require
 from panal.cells.devices import api as devices
-from panal.cells.devices.catalog import MODELS, model_of
+from panal.cells.devices.catalog import MODELS
 from panal.protocol.errors import Forbidden, NotFound
 
 from . import advance, files, progress, versions
@@ -41,12 +41,17 @@ def may_see(user: Any) -> bool:
     return account_ids_for(user, SEE) is None
 
 
+def may_read(user: Any) -> bool:
+    """Keys and releases: the factory too, which puts them onto boards."""
+    return may_see(user) or may_mint(user)
+
+
 def may_roll_out(user: Any) -> bool:
     return may_see(user) and account_ids_for(user, OPERATE) is None
 
 
 def may_release(user: Any) -> bool:
-    """Keys and releases: the operator's administrators."""
+    """Keys and releases are the operator's administrators' to change."""
     return may_see(user) and account_ids_for(user, MANAGE) is None
 
 
@@ -55,14 +60,19 @@ def require_see(user: Any) -> None:
         raise NotFound("not_found")
 
 
+def require_read(user: Any) -> None:
+    if not may_read(user):
+        raise NotFound("not_found")
+
+
 def require_roll_out(user: Any) -> None:
-    require_see(user)
+    require_read(user)
     if not may_roll_out(user):
         raise Forbidden("not_allowed", "your role does not roll out releases")
 
 
 def require_release(user: Any) -> None:
-    require_see(user)
+    require_read(user)
     if not may_release(user):
         raise Forbidden("not_allowed", "staff administrators only")
 
@@ -71,8 +81,8 @@ def require_release(user: Any) -> None:
 
 
 def keys_for(user: Any) -> QuerySet[ReleaseKey]:
-    require_see(user)
-    return ReleaseKey.objects.annotate(release_count=Count("releases"))
+    require_read(user)
+    return ReleaseKey.objects.annotate(release_count=Count("releases")).order_by("-id")
 
 
 def key_for(user: Any, key_id: int) -> ReleaseKey:
@@ -82,13 +92,13 @@ def key_for(user: Any, key_id: int) -> ReleaseKey:
 
 def releases_for(user: Any, board: str = "", state: str = "") -> QuerySet[Release]:
     """Newest first, with how many devices have taken each from us, and how many rolled it back."""
-    require_see(user)
+    require_read(user)
     found = Release.objects.select_related("key").annotate(
         done_count=Count("updates", filter=Q(updates__state=UpdateState.DONE)),
         trouble_count=Count("updates", filter=Q(updates__state__in=progress.TROUBLE)),
     )
     found = found.filter(board=board) if board else found
-    return found.filter(state=state) if state else found
+    return (found.filter(state=state) if state else found).order_by("-added_at", "-id")
 
 
 def release_for(user: Any, release_id: int) -> Release:
@@ -100,21 +110,12 @@ def boards() -> list[str]:
     return list(Release.objects.order_by("board").values_list("board", flat=True).distinct())
 
 
-def is_for(release: Release, model_code: str) -> bool:
-    """Whether devices of this model have the board that a release is for."""
-    return release.board == model_of(model_code).board
-
-
-def models_of(release: Release) -> list[str]:
-    return [code for code in MODELS if is_for(release, code)]
-
-
 def takers(release: Release, chosen: Iterable[Any]) -> list[Any]:
     """Those of these devices that a release is for and that need it: not older, and not rolled back already."""
     fitting = [
         device
         for device in chosen
-        if is_for(release, device.model_code) and versions.is_newer(release.version, device.fw)
+        if device.model_code == release.board and versions.is_newer(release.version, device.fw)
     ]
     spurned = set(
         Update.objects.filter(release=release, state=UpdateState.ROLLED_BACK)
@@ -167,7 +168,7 @@ def stages_of(rollout: Rollout) -> list[dict[str, Any]]:
 def devices_for(user: Any, release: Release) -> QuerySet[Any]:
     """The devices that a rollout of this release may be about."""
     require_roll_out(user)
-    found = devices.devices_for(user, OPERATE).filter(state="activated", model_code__in=models_of(release))
+    found = devices.devices_for(user, OPERATE).filter(state="activated", model_code=release.board)
     return devices.named_first(found)
 
 
@@ -220,7 +221,7 @@ def history_for(user: Any, device: Any) -> QuerySet[Update]:
 def available_for(user: Any, device: Any) -> Release | None:
     """The newest release that is out for this device and that it has neither taken nor rolled back."""
     require(user, device.account_id, SEE)
-    out = Release.objects.filter(state=ReleaseState.RELEASED, board=model_of(device.model_code).board)
+    out = Release.objects.filter(state=ReleaseState.RELEASED, board=device.model_code)
     spurned = Update.objects.filter(device=device, state=UpdateState.ROLLED_BACK).values("release")
     newest: Release | None = None
     for release in out.exclude(pk__in=spurned):

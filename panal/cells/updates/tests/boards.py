@@ -10,7 +10,7 @@ def say(kind, *messages):
     return DjangoStore().commit([Entry(kind, message) for message in messages])
 
 
-def ask(*ids, version="9.0.0", board="esp32"):
+def ask(*ids, version="9.0.0", board="wearable-1"):
     """The offer to each of these boards, or None."""
     return say("updates.asked", *(Asked(id, version, board) for id in ids))
 

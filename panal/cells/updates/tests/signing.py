@@ -35,7 +35,7 @@ def signed(manifest, key="one"):
     return manifest._replace(signature=base64.b64encode(signature).decode())
 
 
-def manifest_of(version, board="esp32", files=None, security_version=0, key="one"):
+def manifest_of(version, board="wearable-1", files=None, security_version=0, key="one"):
     """(signed manifest, artifact)."""
     artifact, table = artifact_of(files or {"panal/version.mpy": version.encode()})
     digest, files_digest = hashlib.sha256(artifact).hexdigest(), hashlib.sha256(table).hexdigest()

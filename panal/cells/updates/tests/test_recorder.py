@@ -92,7 +92,7 @@ def test_never_a_lower_or_an_equal_version(rollout):
 
 def test_never_another_board_s(rollout):
     [first] = stage(rollout, 0)
-    assert ask(first, board="esp32-cam") == [None]
+    assert ask(first, board="camera-1") == [None]
     assert Update.objects.get(rollout=rollout, device=first).reason == "wrong_board"
 
 
