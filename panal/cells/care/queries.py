@@ -12,7 +12,17 @@ from typing import Any, NamedTuple
 from django.db.models import Count, F, Prefetch, Q, QuerySet
 from django.utils import timezone
 
-from panal.cells.accounts.api import EDIT, HANDLE, MANAGE, SEE, account_ids_for, may, people_of, require
+from panal.cells.accounts.api import (
+    EDIT,
+    HANDLE,
+    MANAGE,
+    SEE,
+    account_for,
+    account_ids_for,
+    may,
+    people_of,
+    require,
+)
 from panal.cells.devices import api as devices
 from panal.protocol.errors import BadRequest, NotFound
 
@@ -119,6 +129,11 @@ def span(since: date | None, until: date | None) -> tuple[datetime | None, datet
     return first, datetime.combine(until + timedelta(days=1), time(), zone) if until else None
 
 
+def account_of(user: Any, account_id: int, capability: str) -> int:
+    """The account itself, where this person has the capability in it. Raises NotFound, Forbidden."""
+    return int(account_for(user, account_id, capability).pk)
+
+
 # wearers
 
 
@@ -130,8 +145,12 @@ def wearers_for(
     found = found.filter(account_id=account) if account is not None else found
     found = found.filter(name__icontains=search) if search else found
     found = found.filter(caregivers=user) if mine else found
-    found = found.annotate(open_count=Count("events", filter=Q(events__state=State.OPEN), distinct=True))
+    found = found.annotate(open_count=_open_count())
     return found.prefetch_related(*_around()).order_by("name", "id")
+
+
+def _open_count() -> Count:
+    return Count("events", filter=Q(events__state=State.OPEN), distinct=True)
 
 
 def _around() -> Iterable[Any]:
@@ -145,7 +164,8 @@ def _around() -> Iterable[Any]:
 
 
 def wearer_for(user: Any, wearer_id: int, capability: str = SEE) -> Wearer:
-    found = Wearer.objects.select_related("account").prefetch_related(*_around()).filter(pk=wearer_id).first()
+    counted = Wearer.objects.annotate(open_count=_open_count()).select_related("account")
+    found = counted.prefetch_related(*_around()).filter(pk=wearer_id).first()
     if found is None:
         raise NotFound("not_found")
     require(user, found.account_id, capability)

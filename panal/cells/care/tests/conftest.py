@@ -38,3 +38,8 @@ def happens(device):
         return EventRow.objects.get(pk=answer.event_id)
 
     return commit
+
+
+@pytest.fixture
+def things(things, carmen, worn):
+    return {**things, "wearer": carmen.pk, "wearing": worn.pk}

@@ -3,11 +3,16 @@ from datetime import timedelta
 import pytest
 
 from panal.cells.care import queries
+from panal.cells.care.actions import save_wearer
+from panal.cells.care.models import Event
 from panal.cells.devices.claims import move_device
 from panal.control.tests.cases import PEOPLE, PermissionCases
+from panal.control.tests.pages import queries_of
 from panal.protocol.errors import BadRequest, NotFound
 
 BASE = "/api/v1/manage"
+HANDLERS = {"alice", "bob", "carla", "ada"}
+EDITORS = {"alice", "bob", "ada"}
 
 
 class TestReadAnEvent(PermissionCases):
@@ -20,6 +25,52 @@ class TestReadItsSamples(PermissionCases):
 
 class TestReadEvents(PermissionCases):
     path, may = "/events", set(PEOPLE)
+
+
+class TestReadItsHistory(PermissionCases):
+    path = "/events/{event}/history"
+
+
+class TestReview(PermissionCases):
+    method, path, may, body = "post", "/events/{event}/review", HANDLERS, {"action": "dismiss"}
+
+
+class TestAcknowledge(PermissionCases):
+    method, path, may, body = "post", "/events/{event}/acknowledge", HANDLERS, {}
+
+
+class TestReadWearers(PermissionCases):
+    path, may = "/wearers", set(PEOPLE)
+
+
+class TestReadAWearer(PermissionCases):
+    path = "/wearers/{wearer}"
+
+
+class TestReadWhatTheyWore(PermissionCases):
+    path = "/wearers/{wearer}/devices"
+
+
+class TestAddAWearer(PermissionCases):
+    method, path, may, done = "post", "/wearers", EDITORS, 201
+    body = {"account": "{account}", "name": "Pepe"}
+
+
+class TestChangeAWearer(PermissionCases):
+    method, path, may, body = "patch", "/wearers/{wearer}", EDITORS, {"position": "neck"}
+
+
+class TestGiveADevice(PermissionCases):
+    method, path, may, done = "post", "/wearers/{wearer}/devices", EDITORS, 409  # they wear it
+    body = {"device": "{device}"}
+
+
+class TestTakeADevice(PermissionCases):
+    method, path, may, body = "post", "/wearings/{wearing}/end", EDITORS, {}
+
+
+class TestDeleteAWearer(PermissionCases):
+    method, path, may, done = "delete", "/wearers/{wearer}", {"alice", "ada"}, 204
 
 
 def test_a_list_shows_what_is_asked_for(client, alice, event, device):
@@ -62,3 +113,38 @@ def test_an_event_stays_with_the_account_it_happened_in(alice, charlie, event, d
 def test_an_unknown_kind_has_no_query(alice):
     with pytest.raises(BadRequest):
         queries.events_for(alice, kind="JUMP")
+
+
+def test_the_second_reviewer_is_told(client, alice, event):
+    client.force_login(alice)
+    path = f"{BASE}/events/{event.id}/review"
+    first = client.post(path, {"action": "confirm", "seen": 0, "comment": "hip"}, "application/json").json()
+    assert (first["state"], first["verdict"], first["revision"], first["comment"]) == ("confirmed", "fall", 1, "hip")
+    second = client.post(path, {"action": "dismiss", "seen": 0}, "application/json")
+    assert (second.status_code, second.json()["error"]["code"]) == (409, "reviewed_already")
+    assert [line["action"] for line in client.get(f"{BASE}/events/{event.id}/history").json()] == ["confirm"]
+
+
+def test_a_viewer_reads_nothing_private(client, vera, alice, carmen):
+    for person, notes in ((vera, None), (alice, "Hears little")):
+        client.force_login(person)
+        assert client.get(f"{BASE}/wearers/{carmen.pk}").json()["notes"] == notes
+
+
+def test_what_is_not_given_stays_and_a_year_can_be_forgotten(client, alice, carmen):
+    client.force_login(alice)
+    answer = client.patch(f"{BASE}/wearers/{carmen.pk}", {"birth_year": None}, "application/json").json()
+    assert (answer["birth_year"], answer["name"], len(answer["caregivers"])) == (None, "Carmen", 1)
+
+
+@pytest.mark.parametrize("path", ["/events?limit=100", "/wearers?limit=100"])
+def test_a_list_asks_the_same_for_one_and_for_many(client, alice, carmen, worn, event, device, actor, path):
+    client.force_login(alice)
+    one = queries_of(client, BASE + path)
+    for n in range(30):
+        save_wearer(account_id=carmen.account_id, name=f"Wearer {n}", actor=actor)
+    Event.objects.bulk_create(
+        Event(uid=f"u-{n}", device=device, account=carmen.account, wearer=carmen, kind="FALL", is_estimated=False,
+              occurred_at=event.received_at, received_at=event.received_at) for n in range(30)
+    )  # fmt: skip
+    assert queries_of(client, BASE + path) == one
