@@ -28,7 +28,7 @@ CARD = Card(
     alarm_kinds=(
         AlarmKind("care.fall", "Fall", "emergency", "person-standing"),
         AlarmKind("care.button", "Emergency button", "emergency", "siren"),
-        AlarmKind("care.doubt", "Perhaps a fall", "urgent", "circle-help"),
+        AlarmKind("care.doubt", "Perhaps a fall", "urgent", "circle-question-mark"),
         AlarmKind("care.tilt", "Tilt", "notice", "rotate-3d"),
         AlarmKind("care.silent", "Wearable gives no sign of life", "urgent", "wifi-off"),
         AlarmKind("care.battery", "Wearable's battery is low", "notice", "battery-low"),

@@ -47,7 +47,7 @@ ICONS = {
     review.ACKNOWLEDGE: "footprints",
     review.ESCALATE: "chevrons-up",
     review.CANCEL: "hand",
-    review.DOUBT: "circle-help",
+    review.DOUBT: "circle-question-mark",
 }
 
 FAULTS: dict[str, Any] = {
