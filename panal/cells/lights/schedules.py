@@ -6,6 +6,7 @@ The board runs them, the server only reckons with the same timetable what it wil
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
@@ -74,7 +75,7 @@ def place_of(home: Home | None) -> list[int] | None:
 
 
 def next_times(found: Iterable[Schedule], homes: Mapping[int, Home], now: datetime) -> dict[int, datetime]:
-    """By schedule: when it runs next; those that are off, or without a place for their sun, are left out."""
+    """By schedule: when it runs next, by its home's clock; what is off, or has no place for its sun, is left out."""
     zones_of: dict[int, list[list[int]]] = {}
     times = {}
     for schedule in found:
@@ -84,7 +85,7 @@ def next_times(found: Iterable[Schedule], homes: Mapping[int, Home], now: dateti
         zone = zones_of.setdefault(schedule.account_id, zone_of(home, now))
         due, at_ms = timetable.next_after(milliseconds(now), [[*_entry(schedule)]], zone, place_of(home))
         if due:
-            times[schedule.pk] = instant(at_ms)
+            times[schedule.pk] = instant(at_ms).astimezone(ZoneInfo(zone_name(home)))
     return times
 
 
