@@ -73,6 +73,14 @@ TABLE = (
     ),
     Setting("PANAL_EMAIL_FROM", str, "panal@localhost", "Sender of mail."),
     Setting(
+        "PANAL_OFFLINE_GRACE_S",
+        int,
+        600,
+        "Seconds that a device may be silent before people are told; until then it is only late.",
+        minimum=10,
+        maximum=7 * 86400,
+    ),
+    Setting(
         "PANAL_ALERTS_PRIVATE",
         bool,
         False,

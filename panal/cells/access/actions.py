@@ -10,7 +10,8 @@ from typing import Any
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from panal.cells.accounts.api import Actor, record_audit
+from panal.cells.accounts.api import Actor, record_audit, system
+from panal.cells.contacts import api as contacts
 from panal.cells.devices import api as devices
 from panal.control.events import publish_on_commit
 from panal.control.preferences import ZONES
@@ -25,6 +26,7 @@ from .models import (
     CredentialKind,
     Door,
     Enrolment,
+    Event,
     Grant,
     Holder,
     Opener,
@@ -101,12 +103,12 @@ def _take_a_turn(actor: Actor) -> None:
 @transaction.atomic
 def acknowledge_alarms(*, alarms: Iterable[Alarm], actor: Actor) -> int:
     """A person has seen them. How many were still open; who was first stays."""
-    now, count = timezone.now(), 0
+    now, known = timezone.now(), []
     for alarm in alarms:
         still = Alarm.objects.filter(pk=alarm.pk, state=AlarmState.OPEN)
         if not still.update(state=AlarmState.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=actor.text[:200]):
             continue
-        count += 1
+        known.append(alarm.pk)
         record_audit(
             actor=actor,
             verb="door.alarm_acknowledged",
@@ -115,7 +117,16 @@ def acknowledge_alarms(*, alarms: Iterable[Alarm], actor: Actor) -> int:
             after={"alarm": alarm.kind},
         )
         publish_on_commit(_news("door.alarm_acknowledged", alarm.account_id, alarm.device_id, kind=alarm.kind))
-    return count
+    uids = Event.objects.filter(pk__in=known).values_list("uid", flat=True)
+    contacts.acknowledge([f"access/{uid}" for uid in uids], actor, now)
+    return len(known)
+
+
+@transaction.atomic
+def acknowledge_told(uid: str, by: str) -> bool:
+    """Somebody took the alert where they were told of it: the door's alarm knows. Whether that was news."""
+    alarm = Alarm.objects.filter(event__uid=uid.removeprefix("access/")).first()
+    return alarm is not None and bool(by) and acknowledge_alarms(alarms=[alarm], actor=system(by)) == 1
 
 
 # schedules

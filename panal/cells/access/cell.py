@@ -1,6 +1,6 @@
 """The card of doors."""
 
-from panal.cells.card import Card, Entry
+from panal.cells.card import AlarmKind, Card, Entry
 
 from .messages import KINDS
 
@@ -15,6 +15,7 @@ CARD = Card(
     event_kinds=KINDS,
     event_recorder="access.event",
     answers=(
+        ("access.acknowledged", "panal.cells.access.actions:acknowledge_told"),
         ("access.page", "panal.cells.access.lists:page"),
         ("access.is_older", "panal.cells.access.queries:is_older"),
         ("access.renew_account", "panal.cells.access.lists:renew_account"),
@@ -25,6 +26,12 @@ CARD = Card(
     urls="panal.cells.access.urls",
     words="panal.cells.access.words:WORDS",
     navigation=(Entry("Doors", "doors", "door-closed"),),
+    alarm_kinds=(
+        AlarmKind("access.forced", "Door opened by force", "urgent", "shield-alert"),
+        AlarmKind("access.held", "Door held open", "urgent", "door-open"),
+        AlarmKind("access.jammed", "Lock jammed", "urgent", "lock-keyhole"),
+        AlarmKind("access.paused", "Entry paused after too many mistakes", "notice", "timer"),
+    ),
     parts=(
         ("overview", "panal.cells.access.views:overview_part"),
         ("device", "panal.cells.access.views:device_part"),

@@ -106,6 +106,12 @@ async def on_command(hub: Hub, event: DomainEvent) -> None:
             hub.say(messages.LEGACY_COMMANDS, messages.LEGACY_UNLOCK)
 
 
+async def on_acknowledged(hub: Hub, event: DomainEvent) -> None:
+    """Somebody took the alert where they were told of it."""
+    if str(event.data.get("kind", "")).startswith("access."):
+        await hub.in_thread(hub.store.ask, "access.acknowledged", event.data["uid"], event.data.get("by", ""))
+
+
 HANDLERS = Handlers(
     paths=(Path(("GET",), "access/list", list_page, body=""),),
     leaves={"access": Leaf(messages.parse_want, "", then=give_page)},
@@ -117,6 +123,7 @@ HANDLERS = Handlers(
         Reaction("device.added", on_change),
         Reaction("device.token_changed", on_change),
         Reaction("account.changed", on_account),
+        Reaction("alert.acknowledged", on_acknowledged),
     ),
     older=OldTopics("legacy_access", messages.LEGACY_TELEMETRY, messages.LEGACY_COMMANDS, hear_older),
 )

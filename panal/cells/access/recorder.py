@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from panal.cells.accounts.api import system
+from panal.cells.contacts import api as contacts
 from panal.cells.devices import api as devices
 from panal.control import rows
 from panal.control.events import publish_on_commit
@@ -13,7 +14,7 @@ from panal.control.instants import instant
 from panal.gateway.store import DomainEvent
 from panal.protocol.errors import Conflict, PanalError, Unauthorized
 
-from . import actions, lists, messages
+from . import actions, lists, messages, words
 from .credentials import fingerprint
 from .models import Alarm, Credential, CredentialKind, Door, Enrolment, EnrolmentState, Event, Holder, Unlock
 
@@ -171,12 +172,37 @@ def _raise_alarms(raised: list[messages.Event], accounts: Mapping[str, int | Non
             for m in raised
         ]
     )
+    _tell_people(raised, accounts)
+
+
+def _tell_people(raised: list[messages.Event], accounts: Mapping[str, int | None]) -> None:
+    """In the event's own transaction. What a door tells late, because it was away, is told all the same."""
+    found = {device.pk: device for device in devices.locked({m.device_id for m in raised})}
+    contacts.raise_alarms(
+        [
+            contacts.Alarm(
+                accounts[m.device_id],
+                f"access.{m.reason}",
+                f"access/{m.uid}",
+                m.device_id,
+                str(found.get(m.device_id) or m.device_id),
+                _times(m)[1],
+                f"/doors/{m.device_id}/",
+            )
+            for m in raised
+            if m.reason in messages.ALARMS
+        ],
+        instant(max(m.received_ms for m in raised)),
+    )
 
 
 def _end_alarms(ended: list[messages.Event]) -> None:
     newest = {(m.device_id, m.reason.removesuffix(OVER)): _times(m)[1] for m in ended}
     for (device_id, kind), at in newest.items():
-        Alarm.objects.filter(device_id=device_id, kind=kind, ended_at=None, raised_at__lte=at).update(ended_at=at)
+        over = Alarm.objects.filter(device_id=device_id, kind=kind, ended_at=None, raised_at__lte=at)
+        uids = [f"access/{uid}" for uid in over.values_list("event__uid", flat=True)]
+        if over.update(ended_at=at):
+            contacts.clear_alarms(uids, "", at, words.note(f"{kind}{OVER}"))
 
 
 def _news(fresh: list[messages.Event], accounts: Mapping[str, int | None]) -> list[DomainEvent]:

@@ -1,6 +1,6 @@
 """The card of cameras."""
 
-from panal.cells.card import Card, Entry
+from panal.cells.card import AlarmKind, Card, Entry
 
 CARD = Card(
     name="cameras",
@@ -13,11 +13,12 @@ CARD = Card(
     rest="panal.cells.cameras.rest:router",
     urls="panal.cells.cameras.urls",
     navigation=(Entry("Cameras", "cameras", "cctv"),),
+    alarm_kinds=(AlarmKind("cameras.offline", "Camera offline", "urgent", "video-off"),),
     parts=(
         ("overview", "panal.cells.cameras.views:overview_part"),
         ("device", "panal.cells.cameras.views:device_part"),
     ),
-    on_time="panal.cells.cameras.files:on_time",
+    on_time="panal.cells.cameras.alarms:on_time",
     words="panal.cells.cameras.words:WORDS",
     answers=(
         ("cameras.settings", "panal.cells.cameras.queries:settings_of"),

@@ -67,6 +67,12 @@ def _news(name: str, id: str, about: Any, **more: str) -> DomainEvent:
     return DomainEvent(name, "alerts", about.account_id, about.device_id, data)
 
 
+def alarmed_devices(kinds: Iterable[str]) -> dict[str, int]:
+    """Devices of which an alert of these kinds is not over, each with its alert's account."""
+    live = Alert.objects.filter(kind__in=list(kinds), state__in=LIVE).exclude(device_id="").order_by("raised_at")
+    return dict(live.values_list("device_id", "account_id"))
+
+
 @transaction.atomic
 def clear_alarms(uids: Iterable[str], by: str, now: datetime, reason: str = "") -> int:
     """All clear, told to those who were told. How many were still alive; a second time changes nothing."""

@@ -1,5 +1,5 @@
 """What other cells may use of contacts: raise an alarm inside one's own transaction, clear it, acknowledge it."""
 
-from .alarms import Alarm, acknowledge, change_kind, clear_alarms, clear_of_devices, raise_alarms
+from .alarms import Alarm, acknowledge, alarmed_devices, change_kind, clear_alarms, clear_of_devices, raise_alarms
 
-__all__ = ["Alarm", "acknowledge", "change_kind", "clear_alarms", "clear_of_devices", "raise_alarms"]
+__all__ = ["Alarm", "acknowledge", "alarmed_devices", "change_kind", "clear_alarms", "clear_of_devices", "raise_alarms"]

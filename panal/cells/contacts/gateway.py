@@ -210,5 +210,5 @@ async def _wake(hub: Hub, event: DomainEvent) -> None:
             service.wake()
 
 
-WAKING = ("alert.raised", "alert.acknowledged", "alert.cleared", "alert.tested", "alert.hurried")
+WAKING = ("alert.raised", "alert.changed", "alert.acknowledged", "alert.cleared", "alert.tested", "alert.hurried")
 HANDLERS = Handlers(reactions=tuple(Reaction(name, _wake) for name in WAKING), service=Sender)

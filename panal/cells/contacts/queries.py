@@ -103,7 +103,7 @@ def story_of(alert: Alert) -> list[Line]:
     return sorted(lines, key=lambda line: line.at)
 
 
-ICONS = {"sent": "send", "failed": "circle-x", "unknown": "circle-help"}
+ICONS = {"sent": "send", "failed": "circle-x", "unknown": "circle-question-mark"}
 
 
 def _lines_of(notice: Notice) -> list[Line]:

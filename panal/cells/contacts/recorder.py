@@ -373,7 +373,7 @@ def _hurry(notice: Notice, now: datetime) -> None:
 
 
 def on_start(now_ms: int, is_alone: bool) -> None:
-    """What the next alert would wait for is read now; who is alone takes back what was being sent when it was killed."""
+    """What the next alert would wait for is read now; who is alone takes back what was sent when it was killed."""
     if is_alone:
         waiting = Notice.objects.filter(state=NoticeState.WAITING).exclude(leased_at=None)
         waiting.update(leased_at=instant(now_ms) - 2 * LEASE)

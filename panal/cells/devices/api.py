@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from . import actions, claims, presence, telemetry
+from . import actions, alarms, claims, presence, telemetry
 from .actions import change_device, create_sector, delete_place, lay_desired, mint_devices, rename_place, revoke_device
 from .commands import blank_args, cancel_commands, locked, outcomes_of, queue_commands, reported_of
 from .models import OPEN
@@ -19,6 +19,7 @@ from .queries import (
     identity,
     may_change,
     named_first,
+    of_account,
     open_commands,
     owned_since,
     owners_of,
@@ -39,6 +40,7 @@ def expire(now: datetime) -> None:
     actions.expire_commands(now=now)
     actions.announce_unsent(now=now)
     presence.expire(now)
+    alarms.watch(now)
 
 
 def reconcile(sessions: dict[str, str], seen_at: datetime) -> None:
@@ -78,6 +80,7 @@ __all__ = [
     "may_change",
     "mint_devices",
     "named_first",
+    "of_account",
     "open_commands",
     "outcomes_of",
     "owned_since",

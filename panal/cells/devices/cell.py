@@ -1,6 +1,6 @@
 """The card of devices."""
 
-from panal.cells.card import Card, Entry
+from panal.cells.card import AlarmKind, Card, Entry
 
 CARD = Card(
     name="devices",
@@ -21,6 +21,10 @@ CARD = Card(
         Entry("Groups", "groups", "boxes"),
         Entry("Add a device", "claim", "scan-qr-code", "account"),
         Entry("Batches", "batches", "package", "staff"),
+    ),
+    alarm_kinds=(
+        AlarmKind("devices.offline", "Device offline", "notice", "wifi-off"),
+        AlarmKind("devices.battery", "Battery low", "notice", "battery-low"),
     ),
     parts=(
         ("overview", "panal.cells.devices.views:fleet_part"),

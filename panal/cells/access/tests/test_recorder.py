@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from panal.cells.access import actions, recorder
 from panal.cells.access.models import Alarm, Door, Event
+from panal.cells.contacts.models import Alert
 from panal.control.tests.cases import collected
 from panal.protocol.errors import Conflict, Unauthorized
 
@@ -83,7 +84,8 @@ def test_an_alarm_is_a_row_that_is_open(door, kind):
         record(said(door.pk, 1, "door.alarm", reason=kind, door="open", method="door"))
     alarm = Alarm.objects.get()
     assert (alarm.kind, alarm.state, alarm.account_id, alarm.ended_at) == (kind, "open", door.account_id, None)
-    assert [(event.name, event.topic, event.device_id) for event in heard] == [(f"door.{kind}", "doors", door.pk)]
+    names = [(event.name, event.topic, event.device_id) for event in heard]
+    assert names == [("alert.raised", "alerts", door.pk), (f"door.{kind}", "doors", door.pk)]
 
 
 def test_an_alarm_that_is_sent_again_is_one_alarm_and_no_news(door):
@@ -151,3 +153,23 @@ def test_a_batch_of_many_costs_as_many_statements_as_one(door, holder):
 
     statements(1, 1)
     assert statements(300, 1000) == statements(1, 2)
+
+
+def test_people_are_told_of_an_alarm_and_hear_when_it_is_over(door):
+    record(said(door.pk, 1, "door.alarm", reason="held", door="open", method="door"))
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.state, alert.url) == ("access.held", "open", f"/doors/{door.pk}/")
+    record(said(door.pk, 2, "door.note", reason="held_over", door="close", method="door"))
+    alert.refresh_from_db()
+    assert alert.state == "cleared"
+
+
+def test_who_knows_on_the_doors_page_knows_of_the_alert_and_the_other_way_round(door, actor):
+    record(said(door.pk, 1, "door.alarm", reason="held", door="open", method="door"))
+    record(said(door.pk, 2, "door.alarm", reason="jammed", door="open", method="door"))
+    held, jammed = Alarm.objects.order_by("event_id")
+    actions.acknowledge_alarms(alarms=[held], actor=actor)
+    assert Alert.objects.get(kind="access.held").state == "acknowledged"
+    assert actions.acknowledge_told(Alert.objects.get(kind="access.jammed").uid, "Ana")
+    jammed.refresh_from_db()
+    assert (jammed.state, jammed.acknowledged_by) == ("acknowledged", "Ana")
