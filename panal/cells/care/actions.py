@@ -1,7 +1,7 @@
 """What changes events of care and their wearers: one transaction each, in the audit log, announced on commit."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from panal.cells.accounts import api as accounts
 from panal.cells.accounts.api import Actor, record_audit, system
+from panal.cells.devices import api as devices
 from panal.control.events import publish_on_commit
 from panal.gateway.store import DomainEvent
 from panal.protocol.errors import BadRequest, Conflict
@@ -23,6 +24,7 @@ MOST_WEARERS = 5000
 OLDEST_BIRTH = 1900
 DOUBT_S = 60
 """For how long a doubt waits for a person's word before it counts as a fall."""
+DOUBT = timedelta(seconds=DOUBT_S)
 
 WEARER = ("name", "birth_year", "position", "emergency", "notes", "keeps_motion")
 PRIVATE = ("emergency", "notes")
@@ -182,7 +184,14 @@ def save_wearer(
     if caregivers is not None:
         row.caregivers.set(_people(account_id, caregivers))
     _changed(row, actor, before, _said_of(row), set(values) & set(PRIVATE))
+    for wearing in row.wearings.filter(until_at=None, device__account=row.account_id).select_related("device"):
+        _tell_board(wearing)
     return row
+
+
+def _tell_board(wearing: Wearing) -> None:
+    """The detector knows where it is worn."""
+    devices.lay_desired(device=wearing.device, patch={"care": {"position": str(wearing.wearer.position)}})
 
 
 def _checked(values: dict[str, Any]) -> dict[str, Any]:
@@ -249,6 +258,7 @@ def give_device(*, wearer: Wearer, device: Any, actor: Actor, now: datetime | No
             wearing = Wearing.objects.create(wearer=wearer, device=device, from_at=now, given_by=actor.text[:200])
     except IntegrityError:
         raise Conflict("worn_already", "somebody was given it at this moment", "device") from None
+    _tell_board(wearing)
     _moved("wearer.device_given", wearing, actor)
     return wearing
 

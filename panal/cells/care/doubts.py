@@ -1,12 +1,13 @@
 """The second stage at work: judge what samples have come, doubt what looks like no fall, and never for long.
 
+What the board only suspects (it then says a score below its own threshold) is a doubt from the beginning.
 A doubt lowers how urgently people are told. It silences nothing: where nobody says anything within a minute, the event
 counts as a fall, and everybody is told again. When that is stands in the event's row, so it outlives the server.
 """
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,8 @@ AT_ONCE = 20
 """Judged in one go: each takes some milliseconds."""
 DOUBTED_BELOW = 0.2
 """Of suspicions that look so little like a fall, one in five at most is one."""
+LIKELY_FROM = 0.5
+"""What the board only suspected is a fall from here on, at once."""
 PANAL = system("")
 
 
@@ -62,6 +65,8 @@ def _judge(event_id: UUID, now: datetime) -> bool:
     event = samples.event
     news = DomainEvent("care.event_judged", "care", event.account_id, event.device_id, {"id": str(event_id)})
     publish_on_commit(news)
+    if found.p_fall >= LIKELY_FROM and event.escalate_at is not None:
+        _escalate(event, review.LIKELY, now)
     return found.p_fall < DOUBTED_BELOW and doubt(event, now)
 
 
@@ -78,7 +83,7 @@ def _judgement(points: Any) -> Any:
 
 def doubt(event: Event, now: datetime) -> bool:
     """Less urgently from now on, and for a minute. Not where a person has spoken, nor when the minute is over."""
-    until = event.received_at + timedelta(seconds=actions.DOUBT_S)
+    until = event.received_at + actions.DOUBT
     still = Event.objects.filter(pk=event.pk, kind="FALL", state=State.OPEN, answered_at=None, escalate_at=None)
     if now >= until or not still.update(escalate_at=until):
         return False
@@ -90,16 +95,16 @@ def doubt(event: Event, now: datetime) -> bool:
 def escalate(now: datetime) -> int:
     """Doubts whose minute is over count as falls. How many there were."""
     due = list(Event.objects.filter(escalate_at__lte=now).order_by("escalate_at")[:AT_ONCE])
-    return sum(_escalate(event, now) for event in due)
+    return sum(_escalate(event, review.ESCALATE, now) for event in due)
 
 
 @transaction.atomic
-def _escalate(event: Event, now: datetime) -> bool:
+def _escalate(event: Event, why: str, now: datetime) -> bool:
     """Once, however many replicas see it."""
     doubted = Event.objects.filter(pk=event.pk, escalate_at=event.escalate_at)
     if not doubted.filter(state=State.OPEN, answered_at=None).update(escalate_at=None):
         return False
-    actions.keep(event, review.ESCALATE, State.OPEN, PANAL, now)
+    actions.keep(event, why, State.OPEN, PANAL, now)
     alarms.change_kind(event.pk, event.alarm_count, alarms.FALL, now, again=True)
     publish_on_commit(DomainEvent("care.event_escalated", "care", event.account_id, event.device_id, {}))
     return True

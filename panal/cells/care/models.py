@@ -238,9 +238,10 @@ class Judgement(models.Model):
 
 
 class Fault(models.Model):
-    """A worn wearable cannot do its work, from when until when."""
+    """A wearable cannot do its work, from when until when."""
 
-    wearer = models.ForeignKey(Wearer, on_delete=models.CASCADE, related_name="faults")
+    wearer = models.ForeignKey(Wearer, null=True, on_delete=models.CASCADE, related_name="faults")
+    """Null: nobody has said who wears it."""
     device = models.ForeignKey("devices.Device", on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=16, choices=FaultKind.choices)
     began_at = models.DateTimeField()

@@ -15,6 +15,7 @@ ACTIONS = (CONFIRM, DISMISS, RESOLVE, REOPEN)
 ACKNOWLEDGE = "acknowledge"  # somebody is on their way; changes no state
 ESCALATE = "escalate"  # a doubt that nobody looked at in time counts as a fall; changes no state
 CANCEL = "cancel"  # the wearer said that nothing happened
+LIKELY = "likely"  # the second stage finds what the board only suspected likely; changes no state
 DOUBT = "doubt"  # the second stage finds a fall unlikely; changes no state
 
 FALL = "fall"

@@ -35,6 +35,7 @@ HISTORY: dict[str, Any] = {
     review.ACKNOWLEDGE: _("is on the way"),
     review.ESCALATE: _("It was doubted, and nobody had said anything: it counts as a fall"),
     review.CANCEL: _("The wearer said that nothing had happened"),
+    review.LIKELY: _("The samples look like a fall: everybody is told"),
     review.DOUBT: _("The samples make a fall doubtful: people are told with less urgency"),
 }
 """What a line of the history says; behind the person's name, where it is a person's."""
@@ -47,6 +48,7 @@ ICONS = {
     review.ACKNOWLEDGE: "footprints",
     review.ESCALATE: "chevrons-up",
     review.CANCEL: "hand",
+    review.LIKELY: "chevrons-up",
     review.DOUBT: "circle-question-mark",
 }
 

@@ -55,6 +55,14 @@ def test_a_device_goes_from_one_wearer_to_the_next_and_both_keep_their_history(w
         actions.give_device(wearer=pepe, device=device, actor=actor)
 
 
+def test_the_board_is_told_where_it_is_worn(worn, carmen, device, actor):
+    from panal.cells.devices.api import desired
+
+    assert desired(device.pk).state == {"care": {"position": "waist"}}
+    actions.save_wearer(account_id=carmen.account_id, wearer=carmen, position="neck", actor=actor)
+    assert desired(device.pk).state == {"care": {"position": "neck"}}
+
+
 def test_a_device_of_another_account_is_nobody_s_here(carmen, other_device, actor):
     with pytest.raises(BadRequest):
         actions.give_device(wearer=carmen, device=other_device, actor=actor)
@@ -112,8 +120,9 @@ def test_those_i_look_after(carmen, account, carla, bob, actor, worn, happens):
 @pytest.fixture
 def alive(worn, device):
     """It spoke an hour before NOW."""
-    type(device).objects.filter(pk=device.pk).update(last_seen_at=NOW - HOUR, is_online=True)
-    return device
+    found = type(device).objects.filter(pk=device.pk)
+    found.update(last_seen_at=NOW - HOUR, is_online=True, state="activated")
+    return found.get()
 
 
 def open_faults():
@@ -142,6 +151,14 @@ def test_its_own_interval_says_when_it_is_silent(alive):
     assert open_faults() == []
     faults.look(NOW + HOUR)
     assert open_faults() == ["silent"]
+
+
+def test_what_nobody_was_ever_given_is_watched_all_the_same(device):
+    """Who has not said yet who wears what is told too."""
+    type(device).objects.filter(pk=device.pk).update(last_seen_at=NOW - HOUR, state="activated")
+    faults.look(NOW)
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.name, alert.url) == ("care.silent", device.pk, f"/devices/{device.pk}/")
 
 
 def test_nobody_wears_it_nobody_misses_it(alive, worn, actor):
@@ -183,6 +200,6 @@ def test_looking_costs_the_same_for_one_and_for_many(alive, account, actor, djan
         one = actions.save_wearer(account_id=account.pk, name=secret.device_id, actor=actor)
         found = Device.objects.get(pk=secret.device_id)
         actions.give_device(wearer=one, device=found, actor=actor, now=NOW - HOUR)
-    Device.objects.update(last_seen_at=NOW, battery_pct=80)
+    Device.objects.update(last_seen_at=NOW, battery_pct=80, state="activated")
     with django_assert_max_num_queries(4):
         faults.look(NOW)
