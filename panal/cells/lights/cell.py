@@ -20,6 +20,7 @@ CARD = Card(
     ),
     reports=(("lights", "panal.cells.lights.recorder:follow_reports"),),
     gateway="panal.cells.lights.gateway:HANDLERS",
+    rest="panal.cells.lights.rest:router",
     urls="panal.cells.lights.urls",
     words="panal.cells.lights.words:WORDS",
     navigation=(Entry("Lights", "lights", "lightbulb"),),

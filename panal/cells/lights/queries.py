@@ -90,6 +90,12 @@ def lights_for(
     )
 
 
+def lights_of(account_id: int) -> QuerySet[Light]:
+    """Those of an account, for the server itself."""
+    found = Light.objects.filter(account_id=account_id, device__account_id=account_id, removed_at=None)
+    return found.exclude(device__state="revoked").select_related("device", "sector").order_by("device_id", "channel")
+
+
 def light_for(user: Any, light_id: int, capability: str = SEE, *, is_removed: bool = False) -> Light:
     """Raises NotFound for a stranger, Forbidden where the role is not enough."""
     found = Light.objects.select_related("device", "sector", "account").filter(
@@ -179,9 +185,13 @@ def scenes_for(user: Any, account: int | None = None, capability: str = SEE) -> 
     return found.filter(account_id=account) if account is not None else found
 
 
+LINES = Prefetch(
+    "lines", SceneLight.objects.filter(light__removed_at=None).select_related("light__device", "light__sector")
+)
+
+
 def scene_for(user: Any, scene_id: int, capability: str = SEE) -> Scene:
-    lines = SceneLight.objects.filter(light__removed_at=None).select_related("light__device", "light__sector")
-    found = Scene.objects.select_related("account").prefetch_related(Prefetch("lines", lines))
+    found = Scene.objects.select_related("account").prefetch_related(LINES)
     own: Scene = _own(found.filter(pk=scene_id).first(), user, capability)
     return own
 
