@@ -36,8 +36,11 @@ FIRMWARE = (
     "cells/lights/sun.py",
     "cells/lights/timetable.py",
     "cells/cameras/messages.py",
+    "cells/care/classic.py",
     "cells/care/detector.py",
     "cells/care/posture.py",
+    "cells/care/settings.py",
+    "cells/care/windows.py",
     "cells/updates/messages.py",
     "cells/wifi/messages.py",
 )

@@ -1,5 +1,6 @@
 """Trains the two models of the fall wearable from recordings that lie outside of this project: docs/falls.md.
 
+    python tools/falls.py posture RECORDINGS.npz …     the board's trees: panal/cells/care/posture.py
     python tools/falls.py judgement RECORDINGS.npz …   the server's second stage: panal/cells/care/judgement.json
                                                        and its calibration plot, docs/images/falls-calibration.svg
 
@@ -8,6 +9,7 @@ Subjects are never divided between training and testing. Every file has the same
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,7 +19,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from panal.cells.care import judgement, recordings
+from panal.cells.care import detector, judgement, posture, recordings
 
 ROOT = Path(__file__).parents[1]
 PLOT = ROOT / "docs" / "images" / "falls-calibration.svg"
@@ -26,13 +28,22 @@ CANDIDATE_G = 1.6
 REACH = 25
 JUDGE: dict[str, Any] = {"max_iter": 200, "max_leaf_nodes": 8, "learning_rate": 0.06, "min_samples_leaf": 20}
 STRENGTH = {"l2_regularization": 10.0}
+BOARD: dict[str, Any] = {"max_iter": 40, "max_depth": 2, "learning_rate": 0.25, "min_samples_leaf": 60}
+UNIT = 256
+"""Of the board's whole numbers, in log odds."""
+GATE = 0.1
+"""How likely a fall must be before a board asks the second stage about it."""
 SEED = 1
+
+
+Suspicions = Callable[[recordings.Trial], Iterable[tuple[int, Any]]]
+"""Of a trial: at which samples, and their numbers."""
 
 
 class Data:
     """One row for each suspicion: its numbers, the trial it is from, whether it is that trial's fall."""
 
-    def __init__(self, files: list[Path], numbers: Callable[[recordings.Trial, int], Any]) -> None:
+    def __init__(self, files: list[Path], suspicions: Suspicions) -> None:
         self.rows: list[Any] = []
         self.file: Any = []
         self.trial: Any = []
@@ -42,7 +53,7 @@ class Data:
         self.file_of_trial: Any = []
         for number, path in enumerate(files):
             for trial in recordings.load(path):
-                self._add(number, trial, numbers)
+                self._add(number, trial, suspicions)
         self.rows = np.array(self.rows, dtype=float)
         for name in ("file", "trial", "label", "counts", "file_of_trial"):
             setattr(self, name, np.array(getattr(self, name)))
@@ -50,12 +61,12 @@ class Data:
         self.fold_of_trial = folds([trial.subject for trial in self.trials])
         self.fold = self.fold_of_trial[self.trial]
 
-    def _add(self, number: int, trial: recordings.Trial, numbers: Callable[[recordings.Trial, int], Any]) -> None:
-        for at in candidates(trial.counts):
-            self.rows.append(numbers(trial, at))
+    def _add(self, number: int, trial: recordings.Trial, suspicions: Suspicions) -> None:
+        for at, numbers in suspicions(trial):
+            self.rows.append(numbers)
             self.file.append(number)
             self.trial.append(len(self.trials))
-            self.label.append((1 if at == trial.impact else -1) if trial.is_fall else 0)
+            self.label.append((1 if abs(at - trial.impact) <= 1 else -1) if trial.is_fall else 0)
             self.counts.append(not trial.is_fall or at >= trial.impact - recordings.EARLY)
         self.trials.append(trial)
         self.file_of_trial.append(number)
@@ -106,8 +117,30 @@ def window(trial: recordings.Trial, at: int) -> Any:
     return np.pad(padded, ((0, missing), (0, 0)), mode="reflect") / recordings.LSB_PER_G
 
 
-def numbers_of_judge(trial: recordings.Trial, at: int) -> Any:
-    return judgement.features(window(trial, at)[None])[0]
+def suspicions_of_judge(trial: recordings.Trial) -> Iterable[tuple[int, Any]]:
+    found = candidates(trial.counts)
+    if not found:
+        return []
+    return zip(found, judgement.features(np.stack([window(trial, at) for at in found])), strict=True)
+
+
+class Noting(detector.Posture):
+    """Says nothing and notes what it looked at."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.maxsize)
+        self.noted: list[tuple[int, Any]] = []
+
+    def _decide(self) -> Any:
+        self.noted.append((self._count - 1 - detector.WAIT, self.numbers()))
+        return super()._decide()
+
+
+def suspicions_of_board(trial: recordings.Trial) -> Iterable[tuple[int, Any]]:
+    noting = Noting()
+    for x, y, z in recordings.mirrored(trial.counts).tolist():
+        noting.receive_sample(x, y, z)
+    return noting.noted
 
 
 def train(data: Data, rows: Any, options: dict[str, Any]) -> HistGradientBoostingClassifier:
@@ -172,17 +205,75 @@ def report(data: Data, files: list[Path], told: Any) -> None:
         )
 
 
+def chances(data: Data, scores: Any, calibration: tuple[float, float]) -> Any:
+    """By trial, how likely its suspicions make a fall."""
+    return 1 / (1 + np.exp(-(calibration[0] * data.best(scores) + calibration[1])))
+
+
 def judge(files: list[Path], version: int) -> None:
-    data = Data(files, numbers_of_judge)
+    data = Data(files, suspicions_of_judge)
     options = JUDGE | STRENGTH
     scores = held_out(data, options)
-    slope, offset = calibrated(data, scores)
-    chance = 1 / (1 + np.exp(-(slope * data.best(scores) + offset)))
+    calibration = calibrated(data, scores)
+    chance = chances(data, scores, calibration)
     print("second stage alone, subjects held out, p >= 0.5")
     report(data, files, chance >= 0.5)
-    model = exported(train(data, data.label >= 0, options), (slope, offset), version)
+    model = exported(train(data, data.label >= 0, options), calibration, version)
     judgement.MODEL.write_text(json.dumps(model, separators=(",", ":")) + "\n", encoding="utf-8")
-    PLOT.write_text(plot(chance[np.isfinite(data.best(scores))], data.is_fall[np.isfinite(data.best(scores))]))
+    there = np.isfinite(data.best(scores))
+    PLOT.write_text(plot(chance[there], data.is_fall[there]), encoding="utf-8")
+
+
+def board(files: list[Path]) -> None:
+    data = Data(files, suspicions_of_board)
+    options = BOARD | STRENGTH
+    scores = held_out(data, options)
+    calibration = calibrated(data, scores)
+    chance = chances(data, scores, calibration)
+    for name, limit in (("board alone", 0.5), ("as the gate of the second stage", GATE)):
+        print(f"{name}, subjects held out")
+        report(data, files, chance >= limit)
+    write_trees(train(data, data.label >= 0, options), calibration)
+
+
+def write_trees(model: HistGradientBoostingClassifier, calibration: tuple[float, float]) -> None:
+    """Leaves in 256ths of log odds, calibrated, so that 0 is an even chance."""
+    slope, offset = calibration
+    start = round(UNIT * (slope * float(model._baseline_prediction[0, 0]) + offset))
+    trees = [whole_tree(stage[0].nodes, slope * UNIT) for stage in model._predictors]
+    gate = round(UNIT * float(np.log(GATE / (1 - GATE))))
+    values = {"START": start, "THRESHOLD": 0, "GATE": gate, "TREES": _bytes(np.array(trees, dtype="<i2").tobytes())}
+    path = Path(posture.__file__)
+    text = path.read_text(encoding="utf-8")
+    for name, value in values.items():
+        written = f"{name} = {value}".replace("\\", r"\\")
+        text = re.sub(rf"(?ms)^{name} = (?:\(\n.*?^\)|[^\n]*)", written, text)
+    path.write_text(text, encoding="utf-8")
+
+
+def _bytes(data: bytes) -> str:
+    """A literal whose lines are not long."""
+    rows = [data[at : at + 25] for at in range(0, len(data), 25)]
+    lines = ['    b"' + "".join(map("\\x{:02x}".format, row)) + '"' for row in rows]
+    return "(\n" + "\n".join(lines) + "\n)"
+
+
+def whole_tree(nodes: Any, scale: float) -> list[int]:
+    """Ten whole numbers: three nodes of (number, threshold) and four leaves, the same twice where a branch ends."""
+    top = nodes[0]
+    below = [_pair(nodes, top["left"], scale), _pair(nodes, top["right"], scale)]
+    return [*_node(top), *below[0][0], *below[1][0], *below[0][1], *below[1][1]]
+
+
+def _node(node: Any) -> list[int]:
+    return [int(node["feature_idx"]), int(np.clip(np.floor(node["num_threshold"]), -32768, 32767))]
+
+
+def _pair(nodes: Any, at: int, scale: float) -> tuple[list[int], list[int]]:
+    node = nodes[at]
+    if node["is_leaf"]:
+        return [0, 0], [round(node["value"] * scale)] * 2
+    return _node(node), [round(nodes[node[side]]["value"] * scale) for side in ("left", "right")]
 
 
 def plot(chance: Any, is_fall: Any) -> str:
@@ -220,11 +311,14 @@ FRAME = (
 
 def main(arguments: Iterable[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["judgement"])
+    parser.add_argument("what", choices=["posture", "judgement"])
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--version", type=int, default=1)
     given = parser.parse_args(list(arguments))
-    judge(given.files, given.version)
+    if given.what == "posture":
+        board(given.files)
+    else:
+        judge(given.files, given.version)
 
 
 if __name__ == "__main__":

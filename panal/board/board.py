@@ -40,12 +40,13 @@ class Board:
         self.log.say = self.link.say
         self.wifi = wifi.Wifi(self)
         self.updates = updates.Updates(self)
+        self.cells = {}
         for name in cells:
             self._add_cell(name)
 
     def _add_cell(self, name):
         module = __import__("panal.cells.%s.device" % name, None, None, ("make",))
-        cell = module.make(self)
+        cell = self.cells[name] = module.make(self)
         self.supervisor.watch(name, cell.run, getattr(cell, "SILENT_MS", None))
 
     async def run(self):

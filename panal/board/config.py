@@ -16,6 +16,7 @@
 | command_wait_s | how long an HTTP board's request for commands waits; 0 asks only when told that some wait |
 | ntp | time server; an address spares a lookup of its name, which blocks the board; empty asks nobody |
 | cells | which cells it runs; empty: those of its model |
+| buzzer | true where one is fitted: a wearer then has a countdown in which a press takes a fall back |
 | access_point | name of its access point; empty: the model's prefix and the device id |
 """
 
@@ -38,6 +39,7 @@ DEFAULTS = (
     ("command_wait_s", 25),
     ("ntp", "pool.ntp.org"),
     ("cells", ()),
+    ("buzzer", False),
     ("access_point", ""),
 )
 

@@ -19,13 +19,26 @@ class Outbox:
     def __len__(self):
         return len(self._queue)
 
-    def raise_event(self, kind, data, monotonic_ms):
-        """Something happened at that instant of the board's own clock; without a time of day `at_ms` is null."""
+    def raise_event(self, kind, data, monotonic_ms, is_held=False):
+        """Something happened at that instant of the board's own clock; without a time of day `at_ms` is null.
+
+        `is_held`: it is kept now and handed over once it is released, or after a restart.
+        """
         event = {"uid": uuid4(), "kind": kind, "at_ms": self._clock.at_ms(monotonic_ms), "data": data}
+        if is_held:
+            self._queue.hold(event["uid"])
         self._queue.add(event)
         self._log.info("event " + kind)
         self._news.set()
         return event["uid"]
+
+    def release(self, uid, data=None):
+        """Hand over what was held; `data` takes the place of the event's."""
+        self._queue.release(uid, data)
+        self._news.set()
+
+    def is_waiting(self, uid):
+        return uid in self._queue.uids()
 
     def try_now(self):
         """There is a connection again."""

@@ -18,6 +18,7 @@ class Queue:
         self._capacity = capacity
         self.changed = None  # called with the number of events whenever it is another one
         self._entries = []  # (number, event), oldest first
+        self._held = []  # uids that wait for something; nobody remembers that after a power cut
         storage.folder(FOLDER)
         storage.remove(DRAFT)
         self._load()
@@ -44,7 +45,10 @@ class Queue:
 
     def oldest(self):
         """The event to hand over next, or None."""
-        return self._entries[0][1] if self._entries else None
+        for _, event in self._entries:
+            if event["uid"] not in self._held:
+                return event
+        return None
 
     def uids(self):
         return [event["uid"] for _, event in self._entries]
@@ -68,6 +72,20 @@ class Queue:
                 self._remove(entry)
                 self._tell()
                 return
+
+    def hold(self, uid):
+        """Keep an event that is about to be added, and hand it over only once it is released or the board restarts."""
+        self._held.append(uid)
+
+    def release(self, uid, data=None):
+        """Hand it over from now on; with `data`, which then is the event's on flash too, at once or not at all."""
+        if uid in self._held:
+            self._held.remove(uid)
+        for number, event in self._entries:
+            if event["uid"] == uid and data is not None:
+                event["data"] = data
+                self._storage.write_one(DRAFT, json.dumps(event))
+                self._storage.rename(DRAFT, _name(number))
 
     def _tell(self):
         if self.changed is not None:

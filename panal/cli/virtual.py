@@ -58,7 +58,7 @@ def run(
         "stream": stream,
         "transport": transport,
     }
-    config |= {"plain_public": plain_public, "ntp": ntp, "tls_name": tls_name}
+    config |= {"plain_public": plain_public, "ntp": ntp, "tls_name": tls_name, "buzzer": model.startswith("wearable-")}
     runner.prepare(folder, config, ca)
     options = [*(["--json"] if json else []), *(["--no-clock"] if no_clock else []), *(["--fresh"] if fresh else [])]
     options += [f"--pace={pace}", *_in_the_air(radio)]

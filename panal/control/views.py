@@ -108,6 +108,8 @@ def _message(request: HttpRequest) -> dict[str, Any]:
         case "wall":
             held = {"ms": _number(form["ms"], 80, 60000)} if form.get("ms") else {}
             return {"do": "wall", "number": _number(form.get("number", ""), 1, 8)} | held
+        case "shake" if form.get("motion") in ("fall", "stumble", "sit", "table"):
+            return {"do": "shake", "motion": form["motion"]}
         case "battery":
             return {"do": "battery", "value": _number(form.get("value", ""), 0, 100) / 100}
     raise BadRequest("bad_args")

@@ -26,11 +26,12 @@ PURE = (
     "panal/cells/*/tests/test_device.py",
     "panal/cells/access/tests/test_rules.py",
     "panal/cells/access/tests/test_roster.py",
+    "panal/cells/care/tests/test_detector.py",
     "panal/cells/lights/tests/test_sun.py",
     "panal/cells/lights/tests/test_timetable.py",
     "panal/board/drivers/tests/test_*.py",
 )
-SOURCES = (*build.FIRMWARE, "cells/*/messages.py", "virtual/hardware.py", "virtual/chips/*.py")
+SOURCES = (*build.FIRMWARE, "cells/*/messages.py", "virtual/hardware.py", "virtual/motion.py", "virtual/chips/*.py")
 
 
 class Failed(Exception):

@@ -8,6 +8,7 @@ FOLDER is its flash with config.json in it. Standard input, one JSON object a li
     {"do":"tilt","on":true} · {"do":"camera","covered":true,"night":null,"walk_ms":0} (panal/virtual/scene.py) ·
     {"do":"card","uid":"04A1B2C3"} · {"do":"knob","value":0..4095} · {"do":"door","open":true} · {"do":"exit"} ·
     {"do":"key","key":"5"} · {"do":"bolt","locked":true} · {"do":"display","on":false} (panal/virtual/door.py) ·
+    {"do":"shake","motion":"fall|stumble|sit|table|stand"} (panal/virtual/motion.py) ·
     {"do":"wall","number":1} throws a switch, with "ms":150 it is pressed (panal/virtual/lights.py) ·
     {"do":"radio","networks":[{"ssid","password","rssi","dhcp","internet","hidden"}]}
 Standard output, one JSON object a line:
@@ -17,6 +18,7 @@ Standard output, one JSON object a line:
     {"lcd":["…","…"]} · {"leds":{"blue","green","red"}} · {"lock":"locked|unlocked"} · {"door":"open|close"} ·
     {"sound":"short|double|triple|long"} · {"lamps":[0..100,…]} · {"walls":[true if closed,…]} · {"local":"http://127.0.0.1:PORT/local"} ·
     {"stream":"up|down"} · {"flash":0..255} ·
+    {"countdown":seconds|null} ·
     {"heap":{"live_bytes":n}}, which is what is alive after a collection, and only in the VM.
 A board knows its home network from the start, and --fresh none, as one from the factory. --pace: how much faster than
 life the times of Wi-Fi pass; --ports: loopback ports of its portal, HTTP and DNS; --radio: one network
@@ -111,11 +113,13 @@ class Bench:
             raise ValueError
 
     def _surroundings(self):
-        """The door or the lights around this board, or None."""
+        """The door or the lights around this board, or who wears it, or None."""
         if "reader" in self.hardware.parts:
             from panal.virtual import door as place
         elif "walls" in self.hardware.parts:
             from panal.virtual import lights as place
+        elif "motion" in self.hardware.parts:
+            from panal.virtual import body as place
         else:
             return None
         return place.here[0]
@@ -158,6 +162,8 @@ class Bench:
                 parts["led"].seen = lambda pattern: self.tell("led", pattern)
                 parts["led"].look()
             self.tell("link", "up" if board.link.is_up else "down")
+            if "motion" in parts:
+                self.tell("countdown", board.cells["care"].countdown_s(board.clock.monotonic_ms()))
             if "camera" in parts:
                 self.tell("stream", "up" if parts["led"].is_lit else "down")
                 self.tell("flash", parts["flash"].level)
@@ -189,6 +195,8 @@ def _words(words):
         said["on"] = {"on": True, "off": False}[words[1]]
     elif words[0] == "battery":
         said["value"] = float(words[1])
+    elif words[0] == "shake":
+        said["motion"] = words[1]
     return said
 
 

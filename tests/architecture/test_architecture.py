@@ -42,6 +42,7 @@ NOUNS_OF_CELLS = {
     "updates": {"advance", "files", "progress", "stages", "versions", "words"},
     "care": {
         *("alarms", "detector", "doubts", "exports", "faults", "judgement", "plots", "posture", "recordings"),
+        *("classic", "settings", "windows"),
         *("reports", "review", "statistics", "upkeep", "wearer_views", "wearers", "words"),
     },
     "cameras": {

@@ -1,6 +1,8 @@
 """The data plane's part of care: emergency events go first, the acceleration around them when there is room."""
 
-from panal.gateway.cell import Answered, Call, EventKinds, Handlers, Hub, Path, Reaction
+from typing import Any
+
+from panal.gateway.cell import Answered, Call, EventKinds, Handlers, Hub, Leaf, Path, Reaction
 from panal.gateway.store import DomainEvent
 
 from . import messages
@@ -13,6 +15,11 @@ async def samples(hub: Hub, call: Call) -> Answered:
     message = messages.parse_samples(call.body, call.caller.device_id, call.now_ms)
     duplicated = await hub.submit("care.samples", message)
     return 200 if duplicated else 201, {"ok": True, "duplicated": bool(duplicated)}
+
+
+async def keep_counts(hub: Hub, message: messages.Samples, _answer: Any) -> None:
+    """`up/samples`: the board may forget them; nothing is said of those that were refused, it tries five times."""
+    hub.send(message.device_id, "samples", {"uid": message.uid})
 
 
 async def on_samples(hub: Hub, event: DomainEvent) -> None:
@@ -28,6 +35,7 @@ async def on_acknowledged(hub: Hub, event: DomainEvent) -> None:
 
 HANDLERS = Handlers(
     paths=(Path(("POST",), "events/samples", samples, max_bytes=SAMPLES_MAX_BYTES),),
+    leaves={"samples": Leaf(messages.parse_counts, "care.samples", then=keep_counts)},
     events=EventKinds(messages.KINDS, "care.event", messages.parse_event_http, messages.parse_event),
     reactions=(Reaction("care.samples_kept", on_samples), Reaction("alert.acknowledged", on_acknowledged)),
 )

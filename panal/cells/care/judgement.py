@@ -29,7 +29,7 @@ NEAR_MS = 1000
 
 HARD_G = 3.0
 TURNED_DEG = 45.0
-STILL = 0.7
+STILL = 0.5
 QUIET_STEP_G = 0.04
 """From one sample to the next, in 20 ms: less is lying still."""
 
@@ -135,7 +135,8 @@ def _log(values: Array) -> Array:
 
 def features(windows: Array) -> Array:
     """Windows (n, 200, 3) in g, NaN where nothing is known at an end → (n, len(NAMES)); their order is NAMES'."""
-    return np.stack([compute(windows) for compute in _FEATURES.values()], axis=1)
+    columns: list[Array] = [compute(windows) for compute in _FEATURES.values()]
+    return np.stack(columns, axis=1)
 
 
 def _mean(windows: Array, begin: int, end: int) -> Array:

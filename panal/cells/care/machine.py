@@ -6,6 +6,12 @@ TILT_DEBOUNCE_MS = 150
 TILT_HOLD_MS = 2000
 TILT_COOL_DOWN_MS = 3000
 
+BEEP_MS = 1000
+BEEP_LENGTH_MS = 150
+LAST_MS = 5000  # of a countdown, in which it beeps twice as fast
+LAST_BEEP_MS = 500
+MOVED = 250  # counts, 0.06 g: more than the noise of the chip, less than a breath
+
 UPRIGHT = "upright"
 LEANING = "leaning"  # tilted, but not for long enough yet
 TILTED = "tilted"  # said; nothing more until it has been upright again
@@ -85,6 +91,83 @@ class Tilt:
 
     def _move(self, event):
         self.state = TILT_TRANSITIONS.get((self.state, event), self.state)
+
+
+class Countdown:
+    """After a fall the wearer has some seconds to say that nothing has happened; the buzzer counts them.
+
+    Events: "cancelled", or "over" when nobody pressed.
+    """
+
+    def __init__(self):
+        self._begin_ms = self._end_ms = None
+        self._events = []
+
+    @property
+    def is_running(self):
+        return self._end_ms is not None
+
+    def begin(self, now_ms, length_ms):
+        self._begin_ms, self._end_ms = now_ms, now_ms + length_ms
+
+    def left_ms(self, now_ms):
+        """Until it is over; None while there is none."""
+        return None if self._end_ms is None else max(0, self._end_ms - now_ms)
+
+    def receive_press(self, at_ms):
+        """Whether this press says that nothing has happened: only one that came while it was counting does."""
+        if self._end_ms is None or not self._begin_ms <= at_ms < self._end_ms:
+            return False
+        self._end("cancelled")
+        return True
+
+    def next_deadline_ms(self):
+        return self._end_ms
+
+    def handle_deadline(self, now_ms):
+        if self._end_ms is not None and now_ms >= self._end_ms:
+            self._end("over")
+
+    def _end(self, event):
+        self._begin_ms = self._end_ms = None
+        self._events.append(event)
+
+    def events(self):
+        events, self._events = self._events, []
+        return events
+
+    def is_sounding(self, now_ms):
+        """Once a second, and twice a second when five are left."""
+        left_ms = self.left_ms(now_ms)
+        if left_ms is None:
+            return False
+        period_ms = LAST_BEEP_MS if left_ms <= LAST_MS else BEEP_MS
+        return (left_ms - 1) % period_ms >= period_ms - BEEP_LENGTH_MS
+
+
+class Wear:
+    """Whether somebody wears the board: one on which nothing moves for hours lies in a drawer."""
+
+    def __init__(self):
+        self.is_worn = True
+        self._x = self._y = self._z = 0
+        self._moved_ms = None
+
+    def receive_sample(self, x, y, z, now_ms):
+        """Counts, 4096 for 1 g. Allocates nothing while nothing changes."""
+        dx, dy, dz = x - self._x, y - self._y, z - self._z
+        if (
+            self._moved_ms is None
+            or not (-MOVED < dx < MOVED)
+            or not (-MOVED < dy < MOVED)
+            or not (-MOVED < dz < MOVED)
+        ):
+            self._x, self._y, self._z, self._moved_ms = x, y, z, now_ms
+
+    def handle_deadline(self, now_ms, longest_ms):
+        """`longest_ms`: for so long a wearer, asleep too, may not move at all."""
+        if self._moved_ms is not None:
+            self.is_worn = now_ms - self._moved_ms < longest_ms
 
 
 class Led:

@@ -4,6 +4,8 @@ Shapes: docs/wire/devices-http.md (eventUid, eventType, occurredAt) and docs/wir
 both parse into the same tuples. Instants are int milliseconds since 1970 UTC.
 """
 
+import binascii
+import struct
 from collections import namedtuple
 
 from panal.protocol import fields, instants
@@ -20,6 +22,7 @@ Recorded = namedtuple("Recorded", "event_id duplicated")
 
 UNITS = ("g", "m/s2")
 G_M_S2 = 9.80665
+COUNTS_PER_G = 4096
 MAX_SAMPLES = 1000
 MAX_TIME_MS = 600_000
 MAX_MAGNITUDE = 1000  # far beyond any sensor, in either unit
@@ -71,8 +74,13 @@ def _data(body: dict) -> dict:
 
 
 def parse_samples(body: dict, device_id: str, now_ms: int) -> Samples:
-    """HTTP `events/samples`: `{"eventUid","samples":[{"seq","tMs","accX","accY","accZ"}],"units":"g"|"m/s2"}`."""
+    """HTTP `events/samples`: `{"eventUid","samples":[{"seq","tMs","accX","accY","accZ"}],"units":"g"|"m/s2"}`.
+
+    Boards of ours say the same in fewer bytes: `{"eventUid","before","rateHz","counts"}`, as in parse_counts.
+    """
     uid = fields.uid(body, "eventUid")
+    if body.get("counts") is not None:
+        return _counted(body, uid, fields.whole(body, "rateHz", 1, 1000), device_id, now_ms)
     if body.get("samples") is None:
         raise fields.missing("samples")
     return _samples(body, uid, device_id, now_ms)
@@ -105,6 +113,36 @@ def _point(sample):
         _axis(sample, "accY"),
         _axis(sample, "accZ"),
     )
+
+
+def parse_counts(body: dict, device_id: str, now_ms: int) -> Samples:
+    """MQTT `up/samples`: `{"uid","before","rate_hz","counts"}`, as boards of ours send them.
+
+    counts: base64 of int16, little end first, x, y and z in turn, 4096 for 1 g; `before` of the samples come before the
+    event's instant.
+    """
+    return _counted(body, fields.uid(body, "uid"), fields.whole(body, "rate_hz", 1, 1000), device_id, now_ms)
+
+
+def _counted(body, uid, rate_hz, device_id, now_ms):
+    counts = _counts(fields.needed_text(body, "counts", MAX_SAMPLES * 8))
+    before = fields.whole(body, "before", 0, len(counts) // 3 - 1) or 0
+    step_ms = 1000 / (rate_hz or 50)
+    points = []
+    for n in range(len(counts) // 3):
+        x, y, z = [axis / COUNTS_PER_G for axis in counts[3 * n : 3 * n + 3]]
+        points.append((n, round((n - before) * step_ms), x, y, z))
+    return Samples(device_id, now_ms, uid, tuple(points), False)
+
+
+def _counts(text):
+    try:
+        data = binascii.a2b_base64(text)
+    except ValueError:
+        raise fields.bad("counts", "base64 is expected")
+    if not data or len(data) % 6 or len(data) > 6 * MAX_SAMPLES:
+        raise fields.bad("counts", "six bytes for each sample are expected, of 1000 at most")
+    return struct.unpack("<%dh" % (len(data) // 2), data)
 
 
 def _axis(sample: dict, field: str) -> float:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import detector
+
 LSB_PER_G = 4096
 FS_HZ = 50
 EARLY = 50
@@ -40,12 +42,12 @@ class Trial(NamedTuple):
 class Rate(NamedTuple):
     """So many of so many, with the interval (Wilson, 95 %) that such a count leaves open."""
 
-    count: int
+    hits: int
     of: int
 
     @property
     def value(self) -> float:
-        return self.count / self.of if self.of else 0.0
+        return self.hits / self.of if self.of else 0.0
 
     def interval(self, z: float = 1.96) -> tuple[float, float]:
         if not self.of:
@@ -145,3 +147,8 @@ def _trials(arrays: dict[str, Any]) -> Iterator[Trial]:
     rows = zip(*(arrays[name].tolist() for name in NEEDED[1:]), strict=True)
     for start, length, is_fall, subject, activity in rows:
         yield Trial(arrays["acc"][start : start + length], bool(is_fall), str(subject), str(activity))
+
+
+def mirrored(counts: Counts) -> Counts:
+    """With its end once more backwards, so that what happened in the last four seconds is decided too."""
+    return np.concatenate([counts, counts[: -detector.WAIT - 1 : -1]])

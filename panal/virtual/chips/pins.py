@@ -60,6 +60,13 @@ class I2c:
         self.busy_us += 180 * (count + 1)
         return self._chip(address).read(count)
 
+    def readfrom_mem_into(self, address, register, into):
+        self.writeto(address, bytes((register,)))
+        into[:] = self.readfrom(address, len(into))
+
+    def writeto_mem(self, address, register, data):
+        self.writeto(address, bytes((register,)) + bytes(data))
+
     def _chip(self, address):
         if address not in self._chips:
             raise OSError(errno.ENODEV)

@@ -1,0 +1,83 @@
+"""The acceleration around falls, on flash until the server has it. A board loads this while there is some."""
+
+import binascii
+
+from panal.cells.care.detector import FS_HZ
+
+FOLDER = "samples"
+DRAFT = FOLDER + "/draft"
+MOST_WINDOWS = 4
+AGAIN_MS = 15000
+TRIES = 5
+
+
+class Windows:
+    """They go after their events."""
+
+    def __init__(self, board):
+        self._board = board
+        self._uids = [name for name in board.storage.names(FOLDER) if name != "draft"]
+        self._said_ms = None
+        self._tries = 0
+        board.storage.folder(FOLDER)
+        board.hear["samples"] = self._hear
+        if board.config["transport"] == "http":
+            from panal.board import link_http
+
+            link_http.SAYING["samples"] = _request
+
+    def keep(self, uid, window, before):
+        """`window`: array of counts, x, y and z in turn."""
+        counts = binascii.b2a_base64(window).decode().strip()
+        self._board.storage.write_one(DRAFT, "%d %s" % (before, counts))
+        self._board.storage.rename(DRAFT, _file(uid))
+        self._uids.append(uid)
+        while len(self._uids) > MOST_WINDOWS:
+            self._forget()
+
+    def work(self, now_ms):
+        """Say the oldest whose event the server has; to be called now and then. False when there are none any more."""
+        if not self._uids:
+            self._close()
+            return False
+        is_time = self._said_ms is None or now_ms - self._said_ms >= AGAIN_MS
+        if is_time and self._board.link.is_up and not self._board.outbox.is_waiting(self._uids[0]):
+            self._say(now_ms)
+        return True
+
+    def _say(self, now_ms):
+        text = self._board.storage.read_one(_file(self._uids[0]))
+        if text is None or self._tries >= TRIES:
+            self._forget()
+            return
+        before, _, counts = text.partition(" ")
+        said = {"uid": self._uids[0], "before": int(before), "rate_hz": FS_HZ, "counts": counts}
+        if self._board.link.say("samples", said):
+            self._said_ms, self._tries = now_ms, self._tries + 1
+
+    def _hear(self, document):
+        """The server has them, or never wants them."""
+        if self._uids and (document or {}).get("uid", self._uids[0]) == self._uids[0]:
+            self._forget()
+
+    def _close(self):
+        """Nothing may hold on to this module."""
+        self._board.hear.pop("samples", None)
+        if self._board.config["transport"] == "http":
+            from panal.board import link_http
+
+            link_http.SAYING.pop("samples", None)
+
+    def _forget(self):
+        self._board.storage.remove(_file(self._uids.pop(0)))
+        self._said_ms, self._tries = None, 0
+
+
+def _file(uid):
+    return FOLDER + "/" + uid
+
+
+def _request(device_id, document):
+    body = {"deviceId": device_id, "eventUid": document["uid"], "before": document["before"]}
+    body.update({"rateHz": document["rate_hz"], "counts": document["counts"]})
+    return "POST", "events/samples", body
