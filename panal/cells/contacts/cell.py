@@ -12,6 +12,7 @@ CARD = Card(
     answers=(
         ("contacts.is_due", "panal.cells.contacts.recorder:is_due"),
         ("contacts.on_start", "panal.cells.contacts.recorder:on_start"),
+        ("contacts.warm", "panal.cells.contacts.recorder:warm"),
         ("contacts.send", "panal.cells.contacts.recorder:send_notice"),
     ),
     gateway="panal.cells.contacts.gateway:HANDLERS",

@@ -111,11 +111,10 @@ class Sender:
 
     async def _prepare(self) -> None:
         """With SQLite there is one server: leases that are left are those of one that was killed."""
-        is_alone = not self._hub.settings.database_url
-        ask, now_ms = self._hub.store.ask, self._hub.now_ms()
-        with suppress(PanalError):
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._threads, ask, "contacts.on_start", now_ms, is_alone)
+        self._threads.submit(self._hub.store.ask, "contacts.warm")
+        if not self._hub.settings.database_url:
+            with suppress(PanalError):
+                await self._hub.in_thread(self._hub.store.ask, "contacts.on_start", self._hub.now_ms())
 
     async def _is_due(self) -> bool:
         now_ms = self._hub.now_ms()

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.core.mail.utils import DNS_NAME
 from django.db import connection
 from django.db.models import F, Min, Q
 
@@ -372,10 +373,14 @@ def _hurry(notice: Notice, now: datetime) -> None:
         publish_on_commit(DomainEvent("alert.hurried", "alerts", None, "", {}))
 
 
-def on_start(now_ms: int, is_alone: bool) -> None:
-    """What the next alert would wait for is read now; who is alone takes back what was sent when it was killed."""
-    if is_alone:
-        waiting = Notice.objects.filter(state=NoticeState.WAITING).exclude(leased_at=None)
-        waiting.update(leased_at=instant(now_ms) - 2 * LEASE)
+def on_start(now_ms: int) -> None:
+    """This server is alone: what was being sent when it was killed is nobody's now."""
+    waiting = Notice.objects.filter(state=NoticeState.WAITING).exclude(leased_at=None)
+    waiting.update(leased_at=instant(now_ms) - 2 * LEASE)
+
+
+def warm() -> None:
+    """What the first alert would wait for: Apprise's plugins, and our own name, which mail servers are told."""
+    str(DNS_NAME)
     if Channel.objects.filter(kind__in=THROUGH_APPRISE).exists():
         load()

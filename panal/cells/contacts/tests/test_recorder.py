@@ -217,7 +217,7 @@ def test_a_server_that_is_alone_goes_on_at_once_after_it_was_killed(account, con
     policy(account, (0, [contact]))
     raised(account)
     Sender("one").claim(NOON)
-    on_start(milliseconds(NOON + SECOND), True)
+    on_start(milliseconds(NOON + SECOND))
     after = Sender("two")
     after.turn(NOON + SECOND)
     assert [told.who for told in after.told] == ["Ana"]

@@ -1,0 +1,113 @@
+"""Alerts through a real server: the mail that a fall sends, the link in it, and a kill -9 while somebody is told."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.running import Panal, until
+from tests.sinks import MailServer, Webhook
+
+ALICE, PASSWORD = "alice@panal.example", "una clave larga 1"
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Webhook]:
+    with Webhook() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def panal(tmp_path_factory: pytest.TempPathFactory, mail: MailServer) -> Iterator[Panal]:
+    server = Panal(tmp_path_factory.mktemp("panal"), PANAL_EMAIL_URL=mail.url, PANAL_ALERTS_PRIVATE="1")
+    server.environment["PANAL_PUBLIC_URL"] = f"http://127.0.0.1:{server.ports['http']}"
+    with server as running:
+        running.user(ALICE, password=PASSWORD)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def device(panal: Panal) -> dict[str, Any]:
+    [minted] = panal.mint("wearable-1", 1, "--account", "Casa")
+    return minted
+
+
+@pytest.fixture
+def alice(panal: Panal) -> requests.Session:
+    session = requests.Session()
+    page = session.get(panal.url + "/accounts/login/")
+    form = {"login": ALICE, "password": PASSWORD, "csrfmiddlewaretoken": _token(page.text)}
+    assert session.post(panal.url + "/accounts/login/", form).ok
+    return session
+
+
+def _token(html: str) -> str:
+    found = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', html)
+    assert found, html[:500]
+    return found[1]
+
+
+def fall(panal: Panal, device: dict[str, Any]) -> str:
+    uid = str(uuid.uuid4())
+    headers = {"X-Device-Id": device["device_id"], "X-Device-Key": device["token"]}
+    body = {"eventUid": uid, "eventType": "FALL", "occurredAt": None}
+    answer = requests.post(panal.url + "/api/v1/events/ingest", json=body, headers=headers, timeout=10)
+    assert answer.status_code == 201, answer.text
+    return uid
+
+
+def state_of(panal: Panal) -> list[str]:
+    return [row[0] for row in panal.rows("SELECT state FROM contacts_alert ORDER BY raised_at DESC")]
+
+
+def test_a_fall_is_mailed_and_the_link_in_it_acknowledges_without_a_sign_in(
+    panal: Panal, device: dict[str, Any], mail: MailServer
+) -> None:
+    fall(panal, device)
+    told = until(lambda: next((one for one in mail.taken if one.to == ALICE), None))
+    link = re.search(r"http://\S+/alerts/know/\S+", told.text)
+    assert link, told.text
+    stranger = requests.Session()
+    page = stranger.get(link[0])
+    assert page.ok
+    assert state_of(panal)[0] == "open"
+    assert stranger.post(link[0], {"csrfmiddlewaretoken": _token(page.text)}).ok
+    assert state_of(panal)[0] == "acknowledged"
+
+
+@pytest.mark.serial
+def test_who_was_being_told_when_the_server_was_killed_is_told_after_it_is_back(
+    panal: Panal, device: dict[str, Any], mail: MailServer, hook: Webhook, alice: requests.Session
+) -> None:
+    page = alice.get(panal.url + "/contacts/new/")
+    saved = alice.post(panal.url + "/contacts/new/", {"name": "Ana", "csrfmiddlewaretoken": _token(page.text)})
+    form = {"url": hook.url, "csrfmiddlewaretoken": _token(saved.text)}
+    contact = saved.url.rstrip("/").rsplit("/", 1)[1]
+    assert hook.url not in alice.post(f"{panal.url}/contacts/{contact}/webhook/", form).text
+    policy = {"scope": "k.care.fall", "steps": "1", "s0-who": f"c.{contact}", "repeats": "0", "repeat_after_min": "5"}
+    new = alice.get(panal.url + "/alerts/policies/new/")
+    assert alice.post(panal.url + "/alerts/policies/new/", policy | {"csrfmiddlewaretoken": _token(new.text)}).ok
+
+    hook.hold()
+    fall(panal, device)
+    assert hook.waiting.wait(20)
+    panal.kill()
+    hook.let_go()
+    before = len(hook.taken)
+    panal.start()
+    until(lambda: len(hook.taken) > before)
+    first, again = hook.taken[before - 1][1], hook.taken[before][1]
+    assert first["id"] == again["id"]  # who receives it can tell that it is the same
+    until(lambda: panal.rows("SELECT 1 FROM contacts_notice WHERE state = 'sent' AND contact_name = 'Ana'"))
+    states = {row[0] for row in panal.rows("SELECT state FROM contacts_delivery WHERE provider IN ('', '127.0.0.1')")}
+    assert states == {"unknown", "sent"}
+    assert len(hook.taken) == before + 1
