@@ -15,6 +15,7 @@ SUBJECTS = {
     "fleet": "benchmarks.fleet:connected",
     "cameras": "benchmarks.cameras:cameras",
     "cameras-soak": "benchmarks.cameras:soak",
+    "lights": "benchmarks.lights:switched",
     "kept": "benchmarks.kept:kept",
 }
 
