@@ -78,7 +78,7 @@ class Device:
         for version, state in self._twin.events():
             self._board.storage.write("twin", json.dumps([version, state]))
             self._obey(state)
-            self._twin.report(self._state())
+            self._twin.report(self._state(False))
         self._say_reports()
 
     def on_command(self, document):
@@ -160,7 +160,8 @@ class Device:
         except (TypeError, ValueError):
             return 0, {}
 
-    def _state(self):
+    def _state(self, is_whole=True):
+        """Who says what has changed need not say the rest for every desired document."""
         state = {
             "fw": self._board.hardware.FIRMWARE,
             "heartbeat_s": self.interval_s(),
@@ -168,7 +169,12 @@ class Device:
         }
         state.update(self._obeyed)
         for name, told in self._told.items():
-            state[name] = told() if callable(told) else told
+            if not callable(told):
+                state[name] = told
+            elif is_whole:
+                state[name] = told()
+            else:
+                state.pop(name, None)
         return state
 
     def _say_reports(self):

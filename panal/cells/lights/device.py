@@ -131,12 +131,12 @@ class Lights:
     # the panel
 
     def _obey(self, value):
+        """What follows from it is done at the next look, when the message that brought it is out of the memory."""
         if not isinstance(value, dict):
             raise ValueError
         now_ms = self._now()
         self.machine.receive_clock(self._board.clock.at_ms(0), now_ms)
         self.machine.receive_desired(value, now_ms)
-        self._follow(now_ms)
 
     async def _identify(self, args):
         """The LED blinks for three seconds; lamps that go on and off by themselves frighten people."""

@@ -184,6 +184,7 @@ class Lights:
         self._due = []  # the schedules that run then
         self._offset_ms = None  # what the time of day is more than the monotonic clock
         self._fired_ms = 0
+        self._is_planned = True
         self._events = []
         self._given = {}
         self._restore(kept if isinstance(kept, dict) else {}, now_ms)
@@ -204,7 +205,7 @@ class Lights:
             if light.unsure_ms is not None:
                 light.at_ms, light.unsure_ms = max(light.at_ms, offset_ms + light.unsure_ms), None
                 self._say(number)
-        self._plan(now_ms)
+        self._is_planned = False
 
     def receive_wall(self, number, is_closed, now_ms):
         """How the contact of a channel's switch stands; every 20 ms."""
@@ -221,7 +222,7 @@ class Lights:
         """The twin's `lights`: a change for each channel that has one, and settings. What is not good is passed over."""
         settings = document.get("settings")
         if isinstance(settings, dict):
-            self._receive_settings(understood(settings), now_ms)
+            self._receive_settings(understood(settings))
         for number in range(1, len(self.lights) + 1):
             wish = document.get(str(number))
             if (
@@ -244,7 +245,7 @@ class Lights:
         level = wish.get("level")
         self._change(number, wish["on"], level if is_whole(level, LEVEL) else None, light.for_s, by, now_ms, set_at_ms)
 
-    def _receive_settings(self, settings, now_ms):
+    def _receive_settings(self, settings):
         if settings == self._given:
             return
         self._given = settings
@@ -258,7 +259,7 @@ class Lights:
         self.zone = settings.get("zone", [])
         self.place = settings.get("place")
         self._say("settings")
-        self._plan(now_ms)
+        self._is_planned = False
 
     def switch(self, number, is_on, level, for_s, now_ms):
         """Somebody near by, without the server. Raises ValueError for what cannot be."""
@@ -273,7 +274,12 @@ class Lights:
     # time
 
     def next_deadline_ms(self):
-        """Monotonic, or None: when a timer ends or a schedule runs."""
+        """Monotonic, or None: when a timer ends or a schedule runs; 0 while it must be found out what runs next.
+
+        That is not done in passing, as it takes memory that a board may need for the message that brought it.
+        """
+        if not self._is_planned and self._offset_ms is not None:
+            return 0
         found = [light.ends_ms for light in self.lights if light.ends_ms is not None]
         if self.next is not None and self._offset_ms is not None:
             found.append(self.next[1] - self._offset_ms)
@@ -283,6 +289,8 @@ class Lights:
         for number, light in enumerate(self.lights, 1):
             if light.ends_ms is not None and now_ms >= light.ends_ms:
                 self._change(number, False, None, None, "timer", now_ms)
+        if not self._is_planned:
+            self._plan(now_ms)
         if self.next is not None and self._offset_ms is not None and now_ms + self._offset_ms >= self.next[1]:
             self._run_schedules(now_ms)
 
@@ -294,12 +302,13 @@ class Lights:
                     if channels >> number - 1 & 1:
                         self._change(number, is_on, level, for_s, "schedule", now_ms)
         self._fired_ms = due_ms
-        self._plan(now_ms)
+        self._is_planned = False
 
     def _plan(self, now_ms):
         """Find what runs next."""
         if self._offset_ms is None:
             return
+        self._is_planned = True
         unix_ms = now_ms + self._offset_ms
         if self._fired_ms - unix_ms > BACK_MS:
             self._fired_ms = 0

@@ -22,6 +22,7 @@ class Base(unittest.TestCase):
         self.lights = machine.Lights(4, kept, self.now_ms)
         if self.has_clock:
             self.lights.receive_clock(START_MS, self.now_ms)
+        self.wait(0)
         self.lights.events()
 
     def cut_power(self, clock=True):
@@ -56,6 +57,7 @@ class Base(unittest.TestCase):
 
     def set(self, **document):
         self.lights.receive_desired({"settings": document}, self.now_ms)
+        self.wait(0)
         self.lights.events()
 
     def of(self, number=1):
@@ -302,6 +304,7 @@ class NoClockTest(Base):
         self.set(schedules=[[1, 127, "time", 11 * 60 + 10, 1, True, None, None]])
         self.assertEqual(self.lights.next, None)
         self.lights.receive_clock(START_MS, self.now_ms)
+        self.wait(0)
         self.assertEqual(self.lights.next, [1, START_MS + 200000])
 
 
@@ -352,6 +355,7 @@ class ScheduleTest(Base):
         self.wait(200000)
         self.throw()
         self.lights.receive_clock(START_MS - self.now_ms, self.now_ms)
+        self.wait(0)
         self.assertEqual(self.lights.next, [7, START_MS + 200000])
 
     def test_those_of_the_same_minute_run_in_their_order(self):
