@@ -332,6 +332,8 @@ def resume_rollout(*, rollout: Rollout, actor: Actor) -> None:
     _turn(rollout, held, "not_paused", state=RolloutState.RUNNING, reason="", turns_from=now)
     if was_stopped:
         advance.forgive(rollout)
+    # whoever asked meanwhile was told that there is nothing, and asks again only when it is nudged again
+    Update.objects.filter(rollout=rollout, state=UpdateState.WAITING).update(is_nudged=False)
     _audited(rollout, "rollout.resumed", actor)
     advance.judge([rollout.pk], now)
 

@@ -177,6 +177,17 @@ def test_boards_that_are_online_hear_of_it_once_and_no_more_when_it_is_over(roll
     assert "update" not in Twin.objects.get(device=first).desired
 
 
+def test_a_board_that_asked_while_it_was_paused_is_told_again_when_it_goes_on(rollout, actor):
+    [first] = stage(rollout, 0)
+    recorder.on_time(timezone.now())
+    actions.pause_rollout(rollout=rollout, actor=actor)
+    assert ask(first) == [None]
+    actions.resume_rollout(rollout=rollout, actor=actor)
+    before = Twin.objects.get(device=first).desired_version
+    recorder.on_time(timezone.now() + timedelta(seconds=2))
+    assert Twin.objects.get(device=first).desired_version == before + 1
+
+
 def test_jitter_spreads_the_boards_of_a_stage(release, fleet, actor):
     pace = actions.Pace((actions.stages.Plan(100),), jitter_s=3600)
     rollout = actions.begin_rollout(release=release, device_ids=fleet, actor=actor, pace=pace)
