@@ -185,6 +185,7 @@ def _welcome(settings: Settings, server: Any, password: str) -> None:
         "",
         f"1. Open {url}/bench/ and hold a wearable's emergency button.",
         "2. See it arrive on the overview, live. Cut its power or its Wi-Fi and press again: nothing is lost.",
+        f"   Who is told reads it at {url}/bench/mail/; the link in it acknowledges, on a phone too.",
         "3. Set up the board that is fresh from its box (network Panal, password panal panal), then move",
         f"   them all to another network at {url}/wifi/ (Fibra nueva, password fibra nueva).",
         f"4. Watch its cameras at {url}/cameras/, and let somebody walk by on the bench page.",

@@ -153,7 +153,13 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
 MAIL = urlsplit(PANAL.email_url)
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if PANAL.email_url else 'console'}.EmailBackend"
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if PANAL.email_url
+    else "panal.control.mailbox.Mailbox"
+    if PANAL.bench
+    else "django.core.mail.backends.console.EmailBackend"
+)
 EMAIL_HOST = MAIL.hostname or ""
 EMAIL_PORT = MAIL.port or (465 if MAIL.scheme == "smtps" else 587)
 EMAIL_HOST_USER = unquote(MAIL.username or "")

@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.overview, name="overview"),
     path("more/", views.more, name="more"),
     path("bench/", views.bench_page, name="bench"),
+    path("bench/mail/", views.mailbox_page, name="mailbox"),
     path("bench/<str:device_id>/", views.bench_do, name="bench_do"),
     path("language/", set_language, name="set_language"),
     path("accounts/", include("allauth.urls")),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,10 +16,16 @@ from panal.cells.devices import api as devices
 from panal.cells.lights import api as lights
 from panal.protocol.errors import BadRequest
 
-from . import bench, page
+from . import bench, mailbox, page
 
 KNOB_DIGITS = 10
 """Of a door's knob as it comes: 0 to 10."""
+MOTIONS = (
+    ("fall", "trending-down", gettext_lazy("Fall down")),
+    ("stumble", "footprints", gettext_lazy("Stumble")),
+    ("sit", "armchair", gettext_lazy("Sit down hard")),
+    ("table", "table-2", gettext_lazy("Put it on a table")),
+)
 CARDS = (("04A1B2C3", gettext_lazy("Rosa's card")), ("DEADBEEF", gettext_lazy("An unknown card")))
 """What can be held to a virtual reader; the demo gives the first one to Rosa."""
 
@@ -44,7 +51,16 @@ def bench_page(request: HttpRequest) -> HttpResponse:
         "boards": lambda: {"boards": _boards(request)},
         "screen": lambda: {"board": _board_asked_for(request)},
     }
-    return page.answer(request, "control/bench.html", parts, {"cards": CARDS})
+    return page.answer(request, "control/bench.html", parts, {"cards": CARDS, "motions": MOTIONS})
+
+
+@login_required
+def mailbox_page(request: HttpRequest) -> HttpResponse:
+    """Mail holds links that sign people in: only a bench without customers has this page."""
+    _require_bench(request)
+    if settings.PANAL.email_url:
+        raise Http404
+    return page.answer(request, "control/mailbox.html", {"letters": lambda: {"letters": mailbox.letters()}})
 
 
 @login_required
@@ -108,7 +124,7 @@ def _message(request: HttpRequest) -> dict[str, Any]:
         case "wall":
             held = {"ms": _number(form["ms"], 80, 60000)} if form.get("ms") else {}
             return {"do": "wall", "number": _number(form.get("number", ""), 1, 8)} | held
-        case "shake" if form.get("motion") in ("fall", "stumble", "sit", "table"):
+        case "shake" if form.get("motion") in {motion for motion, _, _ in MOTIONS}:
             return {"do": "shake", "motion": form["motion"]}
         case "battery":
             return {"do": "battery", "value": _number(form.get("value", ""), 0, 100) / 100}
