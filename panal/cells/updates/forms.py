@@ -60,7 +60,7 @@ BY = [
 class RolloutForm(forms.Form):
     """Which release, for whom, and at what pace. The places are those that the person may operate."""
 
-    release = forms.TypedChoiceField(label=_("Release"), coerce=int)
+    release = forms.TypedChoiceField(label=_("Firmware release"), coerce=int)
     by = forms.ChoiceField(choices=BY, widget=forms.RadioSelect)
     account = forms.TypedChoiceField(label=_("Account"), required=False, coerce=int, empty_value=0)
     sector = forms.TypedChoiceField(label=_("Sector"), required=False, coerce=int, empty_value=0)

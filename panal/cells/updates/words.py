@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 WORDS = {
-    "release": (_("Release"), "package-check"),
+    "release": (_("Firmware release"), "package-check"),
     "releasekey": (_("Release key"), "key-round"),
     "rollout": (_("Rollout"), "rocket"),
     "release.added": (_("Release added"), ""),
