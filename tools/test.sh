@@ -1,7 +1,6 @@
 #!/bin/bash
-# `make test`: the whole suite on SQLite, then everything that touches the database on PostgreSQL: the cells, the two
-# planes, and the real server with boards, browsers and kills. What has no database (board, protocol, documents, the
-# set-up page of a board alone) runs once.
+# `make test`: the whole suite on SQLite, then every test that has a database, of its own or its server's, on PostgreSQL.
+# What has none (machines, parsers, the board's own code, documents) runs once.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # A run that hangs where no test can say so (threads at the end of a process) is a failure, not a wait for ever.
@@ -15,11 +14,11 @@ echo "tests on SQLite"
 $pytest -n 2 --dist loadfile -m "not serial" "$@" || code=1
 echo "tests that need the machine to themselves"
 $pytest -m serial "$@" || [ $? -eq 5 ] || code=1  # 5: there is none
-echo "tests of the database on PostgreSQL"
-database="panal/cells panal/control panal/gateway panal/cli tests/browser tests/end_to_end tests/faults tests/rest
-  --ignore=tests/end_to_end/test_portal.py"
-export PANAL_TEST_DB=postgres
+echo "tests that have a database on PostgreSQL"
+export PANAL_TEST_DB=postgres  # panal/control/testing.py chooses them
+once="--ignore=tests/end_to_end/test_portal.py --ignore=tests/deploy"  # of a board alone, and of SQLite's file
 # shellcheck disable=SC2086  words
-$pytest -n 2 --dist loadfile -m "not serial" $database "$@" || code=1
-$pytest -m serial $database "$@" || [ $? -eq 5 ] || code=1
+$pytest -n 2 --dist loadfile -m "not serial" $once "$@" || code=1
+# shellcheck disable=SC2086
+$pytest -m serial $once "$@" || [ $? -eq 5 ] || code=1
 exit $code

@@ -1,6 +1,6 @@
 """A pytest plugin: tests get a data folder of their own, and with PANAL_TEST_DB=postgres a PostgreSQL of their own.
 
-It is named with -p in pyproject.toml because Django's settings are read before any conftest.py.
+On PostgreSQL those run that have a database, of their own or their server's; what has none has run on SQLite. It is named with -p in pyproject.toml because Django's settings are read before any conftest.py.
 """
 
 import atexit
@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from typing import Any
 
 DATABASE = os.environ.pop("PANAL_TEST_DB", "")
 
@@ -36,3 +37,21 @@ if DATABASE not in ("", "sqlite", "postgres"):
 os.environ["PANAL_DATA"] = _folder()
 if DATABASE == "postgres":
     os.environ["DATABASE_URL"] = os.environ["TEST_POSTGRES_URL"] = _postgres()
+
+
+def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
+    if DATABASE != "postgres":
+        return
+    left = [item for item in items if not _has_database(item)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if _has_database(item)]
+
+
+def _has_database(item: Any) -> bool:
+    """It asks for one (pytest-django), or it starts servers (tests/running.py)."""
+    fixtures = set(getattr(item, "fixturenames", ()))  # a test on the MicroPython VM has none
+    return bool(
+        fixtures & {"db", "transactional_db", "home", "panal"}
+        or item.get_closest_marker("django_db")
+        or "Panal" in getattr(item, "module", item).__dict__
+    )

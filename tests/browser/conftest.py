@@ -4,7 +4,6 @@ import json
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -15,7 +14,6 @@ from tests.running import Panal
 EMAIL, PASSWORD = "alice@panal.example", "una clave larga 1"
 NAMES = ("Pulsera de Carmen", "Pulsera de Antonio")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
-SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 
 
 class Household:

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.end_to_end.boards import VirtualBoard
 from tests.running import Panal
 
-from .conftest import DESK, EMAIL, PASSWORD, PHONE, SCREENSHOTS
-from .test_pages import FAINT, SMALL_TARGETS, WIDER_THAN_WINDOW
+from .conftest import DESK, EMAIL, PASSWORD
+from .looks import looks_well
 
 CHANGED = """() => new Promise(done => {
     const canvas = document.querySelector('.player canvas'), {width, height} = canvas;
@@ -277,22 +277,9 @@ def test_zones_are_drawn_by_pointer_and_by_keyboard(tabs, home):
 
 @pytest.mark.parametrize("name", PATHS)
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_a_camera_s_page_fits_a_phone(tabs, home, name, language):
+def test_a_camera_s_page_fits_is_read_and_touched_on_a_phone(tabs, home, name, language):
     page = tabs.open("/cameras/" + PATHS[name].format(id=home.device["device_id"]), language=language)
-    expect(page.locator("h1").first).to_be_visible()
-    assert page.evaluate("document.documentElement.lang") == language
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    assert page.evaluate(WIDER_THAN_WINDOW) == []
-    assert page.evaluate(SMALL_TARGETS) == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PATHS)
-def test_text_of_a_camera_s_page_stands_out(tabs, home, name, scheme):
-    page = tabs.open("/cameras/" + PATHS[name].format(id=home.device["device_id"]), viewport=DESK, scheme=scheme)
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"cameras-{name}-desk-{scheme}.png", full_page=True)
-    assert page.evaluate(FAINT) == []
+    looks_well(page, language)
 
 
 def test_without_javascript_a_camera_is_still_seen_and_set(tabs, home):

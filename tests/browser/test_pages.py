@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import DESK, EMAIL, PASSWORD, PHONE, SCREENSHOTS
+from .conftest import DESK, EMAIL, PASSWORD
+from .looks import looks_well
 
 PATHS = {
     "overview": "/",
@@ -30,20 +31,6 @@ PATHS = {
     "password": "/accounts/password/change/",
     "email": "/accounts/email/",
 }
-WIDER_THAN_WINDOW = """() => [...document.querySelectorAll('body *')].filter(e => {
-    const box = e.getBoundingClientRect();
-    if (!box.width || getComputedStyle(e).position === 'fixed') return false;
-    for (let p = e; p; p = p.parentElement) if (getComputedStyle(p).overflowX !== 'visible') return false;
-    return box.right > innerWidth + 1;
-}).map(e => e.outerHTML.slice(0, 120))"""
-SMALL_TARGETS = """() => [...document.querySelectorAll(
-    'main a, main button, nav a, main input, main select, main summary')].filter(e => {
-    const box = (e.closest('label') ?? e).getBoundingClientRect();
-    const style = getComputedStyle(e);
-    const inText = e.tagName === 'A' && style.display === 'inline';
-    return box.width && !inText && e.type !== 'hidden' && !e.closest('svg, .visually-hidden, .crumbs, .list .what')
-        && (box.height < 38 || box.width < 38);
-}).map(e => e.outerHTML.slice(0, 160))"""
 
 
 def path_of(name, home, tabs):
@@ -54,65 +41,9 @@ def path_of(name, home, tabs):
 
 @pytest.mark.parametrize("name", PATHS)
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_a_page_fits_a_phone_and_says_nothing_on_the_console(tabs, home, name, language):
+def test_a_page_fits_is_read_and_touched_on_a_phone_and_says_nothing_on_the_console(tabs, home, name, language):
     page = tabs.open(path_of(name, home, tabs), language=language)
-    expect(page.locator("h1").first).to_be_visible()
-    assert page.evaluate("document.documentElement.lang") == language
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    assert page.evaluate(WIDER_THAN_WINDOW) == []
-
-
-@pytest.mark.parametrize("name", PATHS)
-def test_what_is_touched_on_a_phone_is_large_enough(tabs, home, name):
-    page = tabs.open(path_of(name, home, tabs))
-    assert page.evaluate(SMALL_TARGETS) == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PATHS)
-def test_text_stands_out_from_what_is_behind_it(tabs, home, name, scheme):
-    """WCAG AA: 4.5 to 1, 3 to 1 where it is large."""
-    page = tabs.open(path_of(name, home, tabs), viewport=DESK, scheme=scheme)
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.wait_for_timeout(300)  # plots are drawn
-    page.screenshot(path=SCREENSHOTS / f"{name}-desk-{scheme}.png", full_page=True)
-    page.set_viewport_size(PHONE)
-    page.screenshot(path=SCREENSHOTS / f"{name}-phone-{scheme}.png", full_page=True)
-    assert page.evaluate(FAINT) == []
-
-
-FAINT = """() => {
-    const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-    const read = colour => {
-        canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-        const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255];
-    };
-    const over = ([r, g, b, a], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a), 1];
-    const linear = v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-    const light = ([r, g, b]) => [r, g, b].map(v => linear(v / 255))
-        .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
-    const behind = e => {
-        const layers = [];
-        for (let p = e; p; p = p.parentElement) {
-            const colour = read(getComputedStyle(p).backgroundColor);
-            if (colour[3]) layers.push(colour);
-            if (colour[3] === 1) break;
-        }
-        return layers.reverse().reduce((under, layer) => over(layer, under), [255, 255, 255, 1]);
-    };
-    return [...document.querySelectorAll('body *')].filter(e => {
-        const words = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-        const style = getComputedStyle(e), box = e.getBoundingClientRect();
-        const elsewhere = 'svg, [disabled], .visually-hidden, dialog:not([open]), .press, script, option';
-        return words && box.width > 1 && style.visibility === 'visible' && !e.closest(elsewhere);
-    }).map(e => {
-        const style = getComputedStyle(e), ground = behind(e), ink = over(read(style.color), ground);
-        const [a, b] = [light(ink), light(ground)].sort((x, y) => y - x), ratio = (a + .05) / (b + .05);
-        const size = parseFloat(style.fontSize);
-        const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
-        return ratio < (large ? 3 : 4.5) ? `${ratio.toFixed(2)} ${e.outerHTML.slice(0, 90)}` : null;
-    }).filter(Boolean);
-}"""
+    looks_well(page, language)
 
 
 def test_somebody_signs_in_in_their_language_and_out_again(strangers_tabs, home):

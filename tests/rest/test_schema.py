@@ -4,7 +4,7 @@ import ninja
 import pytest
 import schemathesis
 from django.core import signals
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -19,7 +19,7 @@ from panal.control import rest
 from panal.control.wsgi import application
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
-EXAMPLES = 15
+EXAMPLES = 4 if connection.vendor == "postgresql" else 10
 
 
 SCHEMA = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
