@@ -1,7 +1,7 @@
 """A pytest plugin: tests get a data folder of their own, and with PANAL_TEST_DB=postgres a PostgreSQL of their own.
 
-On PostgreSQL those run that have a database, of their own or their server's; what has none has run on SQLite. It is named
-with -p in pyproject.toml because Django's settings are read before any conftest.py.
+On PostgreSQL those run that have a database, of their own or their server's; what has none has run on SQLite. It is
+named with -p in pyproject.toml because Django's settings are read before any conftest.py.
 """
 
 import atexit
