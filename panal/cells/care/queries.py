@@ -194,12 +194,13 @@ class Wearable(NamedTuple):
 
 
 def wearables_for(user: Any, account_id: int) -> list[Wearable]:
-    """Those of an account, by name."""
+    """Those of an account, by name; those that nobody wears first."""
     found = devices.devices_for(user).filter(account_id=account_id).exclude(state="revoked")
     wearables = [device for device in devices.named_first(found) if "care" in device.model.cells]
     worn = Wearing.objects.filter(until_at=None, device__in=wearables, wearer__account_id=account_id)
     by_device = {wearing.device_id: wearing.wearer for wearing in worn.select_related("wearer")}
-    return [Wearable(device, by_device.get(device.pk)) for device in wearables]
+    found_all = [Wearable(device, by_device.get(device.pk)) for device in wearables]
+    return sorted(found_all, key=lambda wearable: wearable.worn_by is not None)
 
 
 def people_for(user: Any, account_id: int) -> list[Any]:

@@ -12,7 +12,7 @@ from panal.control.instants import instant
 from panal.gateway.store import DomainEvent
 from panal.protocol.errors import Conflict, Forbidden, NotFound, Unauthorized
 
-from . import actions, alarms, messages, review, wearers
+from . import actions, alarms, messages, posture, review, wearers
 from .messages import Recorded
 from .models import Event, Samples
 from .wearers import Worn
@@ -24,7 +24,7 @@ UNKNOWN = Unauthorized("unknown_device", "no such device, or the wrong key")
 TAKEN = Conflict("uid_taken", "another device has this uid")
 FIELDS = (
     "id", "uid", "device", "account", "kind", "occurred_at", "is_estimated", "received_at", "data", "wearer", "state",
-    "is_cancelled",
+    "is_cancelled", "escalate_at",
 )  # fmt: skip
 
 Holder = tuple[str, str, int | None]
@@ -82,7 +82,15 @@ def _row(id: str, message: messages.Event, account_id: int | None, worn: Worn) -
         worn[message.device_id, occurred].wearer_id,
         review.begins(message.kind, is_cancelled=is_cancelled),
         is_cancelled,
+        received + actions.DOUBT if _is_suspicion(message) else None,
     )
+
+
+def _is_suspicion(message: messages.Event) -> bool:
+    """A fall that the board alone would not have told of: it leaves the rest to the second stage."""
+    score = message.data.get("score")
+    is_below = isinstance(score, int | float) and not isinstance(score, bool) and score < posture.THRESHOLD
+    return message.kind == "FALL" and is_below and not _is_cancelled(message)
 
 
 def _alarms(id: str, message: messages.Event, accounts: dict[str, int | None], worn: Worn) -> Iterable[Any]:
@@ -90,7 +98,8 @@ def _alarms(id: str, message: messages.Event, accounts: dict[str, int | None], w
     if message.kind not in alarms.OF_EVENTS or _is_cancelled(message):
         return
     device_id, at = message.device_id, _occurred(message)
-    yield alarms.alarm_of(id, message.kind, accounts[device_id], device_id, worn[device_id, at].name, at)
+    kind = alarms.DOUBT if _is_suspicion(message) else message.kind
+    yield alarms.alarm_of(id, kind, accounts[device_id], device_id, worn[device_id, at].name, at)
 
 
 def _cancel(repeats: Iterable[messages.Event], now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Events as files that people take along: CSV for a spreadsheet, a PDF for a folder or a doctor."""
 
 import csv
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -87,6 +88,8 @@ def pdf_of(*, title: str, since: date, until: date, sums: Sums, events: Iterable
 
 def _paper(title: str) -> "FPDF":
     from fpdf import FPDF
+
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table of a font
 
     class Paper(FPDF):
         family = "Helvetica"

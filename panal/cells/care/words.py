@@ -70,6 +70,10 @@ REASONS: dict[str, Any] = {
 """What the second stage says of the impact, of the posture, of the time afterwards, in this order."""
 
 
+FACTS: dict[str, Any] = {"profile": _("Detector"), "impact_g": _("Impact (g)"), "score": _("Score of the board")}
+"""What a board of ours says of an event."""
+
+
 def action(word: str, kind: str) -> str:
     """A button pressed in need was no fall."""
     if word == review.CONFIRM and kind != "FALL":

@@ -45,6 +45,9 @@ def fault_icon(kind: str) -> str:
 
 @register.filter
 def percent(share: float) -> str:
+    """Nothing is certain: what is very small or very large is not rounded to nothing or all."""
+    if 0 < share < 0.01 or 0.99 < share < 1:
+        return "< 1%" if share < 0.5 else "> 99%"
     return f"{100 * share:.0f}%"
 
 
@@ -56,3 +59,8 @@ def duration(seconds: float | None) -> str:
 @register.filter
 def reason_text(word: str) -> str:
     return str(words.REASONS.get(word, word))
+
+
+@register.filter
+def fact_name(name: str) -> str:
+    return str(words.FACTS.get(name, name))

@@ -139,6 +139,30 @@ def test_samples_are_announced_for_the_second_stage(happens, device):
     assert (news.data, news.account_id, news.device_id) == ({"id": str(event.pk)}, device.account_id, device.pk)
 
 
+# what the board only suspects
+
+
+def test_a_suspicion_of_the_board_is_a_doubt_from_the_beginning(happens):
+    event = happens(score=-300)
+    assert (alert_of(event).kind, event.escalate_at) == ("care.doubt", NOW + timedelta(seconds=60))
+    doubts.escalate(NOW + timedelta(seconds=60))
+    assert alert_of(event).kind == "care.fall", "also where no samples ever came"
+
+
+def test_samples_that_look_like_a_fall_make_a_suspicion_one_at_once(happens):
+    event = judged(happens, a_fall, score=-300)
+    alert = alert_of(event)
+    assert (alert.kind, alert.urgency, event.escalate_at) == ("care.fall", "emergency", None)
+    assert [line.action for line in event.reviews.all()] == ["likely"]
+
+
+@pytest.mark.parametrize("score", [0, 400, None, "x", True, -300])
+def test_what_the_board_is_sure_of_is_a_fall(happens, score):
+    event = happens(score=score, cancelled=score == -300)
+    assert event.escalate_at is None
+    assert {alert.kind for alert in Alert.objects.all()} == (set() if event.is_cancelled else {"care.fall"})
+
+
 # retention
 
 
