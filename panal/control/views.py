@@ -109,7 +109,7 @@ def _message(request: HttpRequest) -> dict[str, Any]:
     match form.get("do"):
         case "press":
             return {"do": "press", "part": "button", "ms": _number(form.get("ms", "100"), 20, 60000)}
-        case "wifi" | "power" | "tilt" as what:
+        case "wifi" | "power" | "tilt" | "unwell" as what:
             return {"do": what, "on": form.get("on") == "1"}
         case "camera" if form.get("what") in ("covered", "night", "walk"):
             return {"do": "camera", form["what"]: form.get("on") == "1"}

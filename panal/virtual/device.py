@@ -34,6 +34,7 @@ import binascii
 import gc
 import hashlib
 import json
+import os
 import sys
 
 from panal.board import net
@@ -46,6 +47,8 @@ LOOK_S = 0.1
 HEAP_LOOKS = 300  # how many looks lie between two words about the heap
 FIRST_HEAP_LOOK = 50
 RESTARTED = "--restarted"
+UNWELL = "unwell"
+"""While a file of this name lies on its flash, no new version passes its self-test."""
 NOT_KEPT = (RESTARTED, "--radio", "--door", "--knob", "--walls")
 MAC = b"\x02\x00\x00\x00\x00\x01"
 IS_VM = sys.implementation.name == "micropython"
@@ -226,6 +229,8 @@ async def power_on(folder, bench, arguments, pointer=None):
     if "--fresh" not in arguments:
         give_home(folder, values["token"])
     board = Board(hardware, values, folder, bench.echo)
+    if pointer is not None and pointer.trial and _is_there(folder + "/" + UNWELL):
+        board.supervisor.watch("self-test", _fail)
     tasks = [bench.hear(), board.run(), bench.look(board), _end(bench.ended, hardware.restarted)]
     if "reader" in hardware.parts:
         tasks.append(bench.look_at_door())
@@ -281,6 +286,18 @@ def _config(folder):
         raise net.Refused(str(error))
     finally:
         forget("panal.board.config")
+
+
+def _is_there(path):
+    try:
+        os.stat(path)
+        return True
+    except OSError:
+        return False
+
+
+async def _fail():
+    raise RuntimeError("the bench wants it so")
 
 
 async def _end(ended, restarted):

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 LOG_LINES = 30
 LINE_BYTES = 64 * 1024
+UNWELL = "unwell"  # as in device.py, which is for the VM
 AIR = (
     *HOME,
     {"ssid": "Fibra nueva", "password": "fibra nueva", "rssi": -62},
@@ -68,7 +69,7 @@ class Bench:
     def send(self, device_id: str, message: dict[str, Any]) -> bool:
         """Do something to a board, from any thread. False when there is no such board or it cannot be done."""
         child = self.children.get(device_id)
-        if child is None or self.loop is None or message.get("do") not in (*SAID, "power"):
+        if child is None or self.loop is None or message.get("do") not in (*SAID, "power", "unwell"):
             return False
         self.loop.call_soon_threadsafe(child.do, message)
         return True
@@ -166,6 +167,9 @@ class Child:
         if message["do"] == "power":
             self._switch(bool(message.get("on")))
             return
+        if message["do"] == "unwell":
+            self._spoil(bool(message.get("on")))
+            return
         if message["do"] == "wifi":
             self.wifi = bool(message.get("on"))
         if message["do"] == "battery":
@@ -193,6 +197,19 @@ class Child:
             self.power.clear()
             if self.process and self.process.returncode is None:
                 self.process.kill()
+        self.changed(self.board)
+
+    @property
+    def _unwell(self) -> Path:
+        return self.folder / UNWELL
+
+    def _spoil(self, on: bool) -> None:
+        """Whether its next version fails its self-test."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if on:
+            self._unwell.touch()
+        else:
+            self._unwell.unlink(missing_ok=True)
         self.changed(self.board)
 
     def _say(self, message: dict[str, Any]) -> None:
@@ -231,6 +248,7 @@ class Child:
         return {
             "power": self.power.is_set(),
             "wifi": self.wifi,
+            "unwell": self._unwell.exists() if self.board.vm == "micropython" else None,
             "battery": self.battery,
             "model": self.board.model,
             "transport": self.board.transport,
