@@ -15,6 +15,7 @@ CELLS = (
     "lights",
     "wifi",
     "automations",
+    "homeassistant",
 )
 
 

@@ -23,7 +23,7 @@ from nats.aio.msg import Msg
 
 from .broker import Access
 from .bus import Outbox
-from .cell import OldTopics
+from .cell import Guests, Hub, OldTopics, Rights
 from .identity import Identities, holds
 from .limits import Failures, is_private
 from .store import Identity
@@ -35,6 +35,9 @@ SUBJECT = "$SYS.REQ.USER.AUTH"
 QUEUE = "panal-auth"
 MAX_ASKED = 20_000
 MAX_PAYLOAD = 64 * 1024
+MAX_SUBSCRIPTIONS = 64
+"""Of a board: one with QoS 1 costs the broker a consumer, so some thousands of them its memory."""
+MAX_OF_GUESTS = 4096
 REFUSED = "unknown device or wrong token"
 
 
@@ -51,6 +54,9 @@ class Context(Protocol):
     plain_public: bool
     outbox: Outbox
 
+    @property
+    def hub(self) -> Hub: ...
+
     async def sleep(self, seconds: float) -> None: ...
 
 
@@ -58,8 +64,15 @@ class Callout:
     """`lasts_s`: after so long the broker asks again about a connection; 0: never, since we can always end one."""
 
     def __init__(
-        self, context: Context, access: Access, leaves: Iterable[str], older: Older | None = None, lasts_s: int = 0
+        self,
+        context: Context,
+        access: Access,
+        leaves: Iterable[str],
+        older: Older | None = None,
+        lasts_s: int = 0,
+        guests: Iterable[Guests] = (),
     ) -> None:
+        self._guests = tuple(guests)
         self._context = context
         self._lasts_s = lasts_s
         self._older = older
@@ -93,7 +106,8 @@ class Callout:
             logger.warning("a question of the broker could not be read")
             return
         try:
-            allowed = await self._allowed(asked)
+            rights = await self._guest(asked)
+            allowed = asked["connect_opts"]["user"] if rights else await self._allowed(asked)
         except Exception:  # no answer is no: the broker refuses when its time is up
             logger.exception("a connection could not be checked")
             return
@@ -103,7 +117,10 @@ class Callout:
         else:
             self.allowed += 1
         is_older = bool(allowed) and not asked["connect_opts"].get("user")
-        answer = {"jwt": self.permit(user_key, allowed, is_older)} if allowed else {"error": REFUSED}
+        if rights:
+            answer = {"jwt": self.permit_guest(user_key, allowed, rights)}
+        else:
+            answer = {"jwt": self.permit(user_key, allowed, is_older)} if allowed else {"error": REFUSED}
         self._context.outbox.send(message.reply, self.answer(user_key, server_id, answer).encode())
 
     async def _allowed(self, asked: dict[str, Any]) -> str:
@@ -121,6 +138,18 @@ class Callout:
             return ""
         identity = await self._context.identities.get(device_id)
         return device_id if holds(identity, token) or _keyless(identity, token, private) else ""
+
+    async def _guest(self, asked: dict[str, Any]) -> Rights | None:
+        given, client = asked["connect_opts"], asked["client_info"]
+        user, password = given.get("user", ""), given.get("pass", "")
+        found = [guests for guests in self._guests if user.startswith(guests.prefix)]
+        if not found or not password or client.get("type") not in ("mqtt", "mqtt_websocket"):
+            return None
+        is_safe = is_private(client.get("host", "")) or self._context.plain_public or asked.get("client_tls")
+        # a device's id as client id would throw that device out
+        if not is_safe or await self._context.identities.get(client.get("mqtt_id", "")) is not None:
+            return None
+        return await found[0].admit(self._context.hub, user, password)
 
     async def _older_board(self, client: dict[str, Any]) -> str:
         """Who gives no name is the board that PANAL_LEGACY_ACCESS names, on a local network and nowhere else."""
@@ -152,13 +181,21 @@ class Callout:
             # the same device under its own name is a board of ours that speaks the older topics too
             says = [*([] if is_older else says), _subject(topics.hears)]
             hears = [*([] if is_older else hears), _subject(topics.says)]
+        return self._permit(user_key, device_id, says, hears)
+
+    def permit_guest(self, user_key: str, user: str, rights: Rights) -> str:
+        return self._permit(user_key, user, list(rights.says), list(rights.hears), MAX_OF_GUESTS)
+
+    def _permit(
+        self, user_key: str, name: str, says: list[str], hears: list[str], subscriptions: int = MAX_SUBSCRIPTIONS
+    ) -> str:
         permissions = {
             "pub": {"allow": says},
             "sub": {"allow": [*hears, "$MQTT.sub.>", "$MQTT.deliver.pubrel.>"]},
         }
-        user = {"type": "user", "version": 2, "subs": -1, "data": -1, "payload": MAX_PAYLOAD, **permissions}
+        user = {"type": "user", "version": 2, "subs": subscriptions, "data": -1, "payload": MAX_PAYLOAD, **permissions}
         ends = {"exp": int(time.time()) + self._life_s()} if self._lasts_s else {}
-        return self._signed({"sub": user_key, "aud": self._account, "name": device_id, "nats": user, **ends})
+        return self._signed({"sub": user_key, "aud": self._account, "name": name, "nats": user, **ends})
 
     def _life_s(self) -> int:
         """Up to a quarter longer than the least, so that boards which came together do not come again together."""

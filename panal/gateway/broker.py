@@ -34,8 +34,8 @@ STOP_S = 5.0
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 30.0
 AUTH_TIMEOUT_S = 30
-MAX_SUBSCRIPTIONS = 64
-"""Of one connection; one of a board with QoS 1 costs the broker a consumer, so some thousands of them its memory."""
+MAX_SUBSCRIPTIONS = 8192
+"""Of one connection. Of a board's far fewer, by its permit (auth.py)."""
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 

@@ -1,5 +1,6 @@
 """What a cell adds to the data plane, and what the data plane lends to a cell's handlers."""
 
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
@@ -51,6 +52,14 @@ class Hub(Protocol):
 
     def say(self, topic: str, document: Any) -> None:
         """Say something on an MQTT topic of the older kind (`OldTopics.says`)."""
+        ...
+
+    def own_mqtt(self) -> "OwnMqtt | None":
+        """For what only MQTT can: messages that the broker keeps (retained). None while there is no broker."""
+        ...
+
+    async def end_guest(self, user: str) -> None:
+        """Throw a guest of the broker out."""
         ...
 
     def is_connected(self, device_id: str) -> bool:
@@ -154,6 +163,31 @@ class OldTopics(NamedTuple):
     """Called with the device's id and what was said, decoded and bounded."""
 
 
+class Rights(NamedTuple):
+    """What somebody may say and hear at the broker, as NATS subjects (wildcards as there)."""
+
+    says: tuple[str, ...]
+    hears: tuple[str, ...]
+
+
+class Guests(NamedTuple):
+    """Who may come to the broker beside devices: user names that begin so, which no device id can (a dot is in it)."""
+
+    prefix: str
+    admit: Callable[[Hub, str, str], Awaitable[Rights | None]]
+    """Called with the user name and the password."""
+
+
+class OwnMqtt(NamedTuple):
+    """Where and how the server itself speaks MQTT at its broker."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: ssl.SSLContext | None
+
+
 class Reaction(NamedTuple):
     """What one replica does when something has happened."""
 
@@ -194,3 +228,4 @@ class Handlers(NamedTuple):
     reactions: tuple[Reaction, ...] = ()
     service: Callable[[Hub], Service] | None = None
     older: OldTopics | None = None
+    guests: Guests | None = None

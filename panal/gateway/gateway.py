@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import shutil
+import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path as FilePath
 from typing import Any, NamedTuple, cast
+from urllib.parse import urlsplit
 
 from nats.errors import Error as NatsError
 from starlette.routing import BaseRoute, Route
@@ -25,7 +27,7 @@ from . import http, quick
 from .auth import Callout, Older
 from .broker import Access, Broker, external_access, listen_of
 from .bus import Bus, News, Outbox
-from .cell import EventKinds, Handlers, Hub, Leaf, Reaction, Service
+from .cell import EventKinds, Guests, Handlers, Hub, Leaf, OwnMqtt, Reaction, Service
 from .connection import Connection
 from .identity import Identities
 from .ledger import Ledger
@@ -128,6 +130,26 @@ class Gateway:
 
     def say(self, topic: str, document: Any) -> None:
         self.outbox.send(topic.replace("/", "."), json_body.encode(document))
+
+    def own_mqtt(self) -> OwnMqtt | None:
+        """As the user whom the broker's own configuration knows."""
+        if self.access is None:
+            return None
+        host = urlsplit(self.settings.nats_url).hostname if self.settings.nats_url else self.settings.host
+        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host or "", host or "127.0.0.1")  # noqa: S104  not listened on
+        return OwnMqtt(near, self.ports.mqtt, self.access.user, self.access.password, self._own_tls())
+
+    def _own_tls(self) -> ssl.SSLContext | None:
+        """Our own broker on our own machine: its certificate is for other names."""
+        if not self.settings.tls:
+            return None
+        context = ssl.create_default_context()
+        if not self.settings.nats_url:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
+
+    async def end_guest(self, user: str) -> None:
+        await self.presences.end_user(user)
 
     def is_connected(self, device_id: str) -> bool:
         return device_id in self.presences.sessions
@@ -264,7 +286,7 @@ class Gateway:
     async def _connect(self, access: Access) -> None:
         """Our two connections. One that is not there yet is made as soon as it can be: HTTP works without."""
         lasts_s = PERMIT_S if self.settings.nats_url else 0
-        self.callout = Callout(self, access, (*self._leaves(), "event"), self._older, lasts_s)
+        self.callout = Callout(self, access, (*self._leaves(), "event"), self._older, lasts_s, self._guests())
         connecting = self._spawn(self._keep_connecting(access))
         await asyncio.wait([connecting], timeout=CONNECT_S)
         if connecting.done():
@@ -343,6 +365,9 @@ class Gateway:
         """The one board without a user name, where the operator has named it."""
         found = [h.older for h in self._handlers if h.older and getattr(self.settings, h.older.setting)]
         return Older(getattr(self.settings, found[0].setting), found[0]) if found else None
+
+    def _guests(self) -> list[Guests]:
+        return [handlers.guests for handlers in self._handlers if handlers.guests]
 
     def _kinds(self) -> dict[str, EventKinds]:
         return {kind: h.events for h in self._handlers if h.events for kind in h.events.kinds}

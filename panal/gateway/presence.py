@@ -223,6 +223,16 @@ class Presences:
         with suppress(NatsError, OSError, TimeoutError):
             await self._ask(f"$SYS.REQ.SERVER.{session.server}.KICK", {"cid": session.cid})
 
+    async def end_user(self, user: str) -> None:
+        """End all connections of somebody who is no device."""
+        with suppress(NatsError, OSError, TimeoutError):
+            for answer in await self._ask_all(
+                "CONNZ", {"auth": True, "user": user, "limit": PAGE, "acc": self._account}
+            ):
+                for connection in answer["data"].get("connections") or ():
+                    if connection.get("authorized_user") == user:
+                        await self._ask(f"$SYS.REQ.SERVER.{answer['server']['id']}.KICK", {"cid": connection["cid"]})
+
 
 Said = tuple[str, Session, bool, str]
 

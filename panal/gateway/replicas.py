@@ -25,13 +25,15 @@ Hear = Callable[[str, bytes], None]
 class Listening:
     """One subscription, from now until `stop`."""
 
-    def __init__(self, replicas: "Replicas", subject: str, hear: Hear) -> None:
-        self.subject, self._hear = subject, hear
+    def __init__(self, replicas: "Replicas", subject: str, hear: Hear, queue: str | None = None) -> None:
+        """With a queue: the whole subject, and each message at one replica only."""
+        self.subject, self._hear, self._queue = subject, hear, queue
         self._replicas = replicas
         self._at: Subscription | None = None
 
     async def begin(self, connection: Client) -> None:
-        self._at = await connection.subscribe(PREFIX + self.subject, cb=self._receive)
+        prefix = PREFIX if self._queue is None else ""
+        self._at = await connection.subscribe(prefix + self.subject, self._queue or "", cb=self._receive)
 
     async def _receive(self, message: Msg) -> None:
         try:
@@ -58,7 +60,13 @@ class Replicas:
 
     async def listen(self, subject: str, hear: Hear) -> Listening:
         """Hear what others say on `subject` (`*` and `>` as in NATS); our own words do not come back."""
-        listening = Listening(self, subject, hear)
+        return await self._begin(Listening(self, subject, hear))
+
+    async def share(self, subject: str, queue: str, hear: Hear) -> Listening:
+        """Hear what guests of the broker say on `subject`, each message at one replica of those that share `queue`."""
+        return await self._begin(Listening(self, subject, hear, queue))
+
+    async def _begin(self, listening: Listening) -> Listening:
         self._listening.add(listening)
         if self._connection is not None:
             with suppress(NatsError, OSError):  # nats-py subscribes again by itself after a reconnect

@@ -400,6 +400,11 @@ def device_of(device_id: str) -> Device | None:
     return Device.objects.filter(id=device_id).exclude(state=State.REVOKED).first()
 
 
+def of_account(account_id: int) -> QuerySet[Device]:
+    """All of an account; none that is revoked."""
+    return named_first(Device.objects.filter(account_id=account_id).exclude(state=State.REVOKED))
+
+
 def devices_of(account_id: int, model_codes: Iterable[str]) -> QuerySet[Device]:
     """Those of some models in an account; none that is revoked."""
     return Device.objects.filter(account_id=account_id, model_code__in=list(model_codes)).exclude(state=State.REVOKED)

@@ -2,7 +2,7 @@
 
 from .actions import Wish, run_scene, switch, switch_many
 from .models import By, Light
-from .queries import light_for, lights_for, may_switch, scene_for, scenes_for
+from .queries import light_for, lights_for, lights_of, may_switch, scene_for, scenes_for
 
 __all__ = [
     "By",
@@ -10,6 +10,7 @@ __all__ = [
     "Wish",
     "light_for",
     "lights_for",
+    "lights_of",
     "may_switch",
     "run_scene",
     "scene_for",

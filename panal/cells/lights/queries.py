@@ -110,8 +110,9 @@ def chosen_for(user: Any, ids: Iterable[int], capability: str = SEE) -> list[Lig
     return list(lights_for(user, capability=capability).filter(pk__in=list(ids)))
 
 
-SHINING = Q(wanted_at=None, is_on=True) | Q(wanted_at__isnull=False, wanted_on=True)
-"""On, or asked to be."""
+WAITING = Q(wanted_at__isnull=False) & (Q(deadline_at__isnull=False) | Q(device__is_online=False))
+SHINING = (WAITING & Q(wanted_on=True)) | (~WAITING & Q(is_on=True))
+"""As `look` shows it: on, or asked to be and still waited for."""
 
 
 def rooms_for(user: Any, account: int | None, *, most: int) -> list[Room]:
