@@ -45,6 +45,7 @@ class MemoryStore:
         self.questions: dict[str, Callable[..., Any]] = {
             "cameras.next_job": lambda is_first: None,
             "lights.older_ids": list,
+            "homeassistant.homes": list,
         }
         self.viewers: dict[str, Viewer] = {}
         self.publish: Callable[[list[DomainEvent]], None] = lambda events: None
