@@ -71,7 +71,7 @@ INK, MUTED, LINE, ALARM, OTHER = (30, 26, 20), (100, 91, 77), (227, 221, 210), (
 WIDTH = 180.0
 MARGIN = 15.0
 ROW = 7.0
-COLUMN_MM = (34, 38, 46, 30, 32)
+COLUMN_MM = (30, 36, 42, 42, 30)
 
 
 def pdf_of(*, title: str, since: date, until: date, sums: Sums, events: Iterable[Event], language: str) -> bytes:
@@ -116,7 +116,7 @@ def _paper(title: str) -> "FPDF":
 def _say(paper: Any, text: str, size: float = 9, style: str = "", colour: Any = INK, height: float = 5) -> None:
     paper.set_font(paper.family, style, size)
     paper.set_text_color(*colour)
-    paper.multi_cell(0, height, _letters(paper, text), new_x="LMARGIN", new_y="NEXT")
+    paper.multi_cell(0, height, _letters(paper, text), align="L", new_x="LMARGIN", new_y="NEXT")
 
 
 def _letters(paper: Any, text: str) -> str:
