@@ -8,11 +8,13 @@ The whole firmware runs on simulated hardware, in a time of its own that passes 
     server accepted {"uid": "$uid"}     the server says this; over HTTP: status and document
     do press                            press · tilt on · wifi off · battery 0.5 · power off (cut, and started again);
                                         at a door: card 04A1B2C3 · turn 1229 · type 3 6 4 (each digit by the knob) ·
-                                        open · close · exit · key 5 · bolt locked
+                                        open · close · exit · key 5 · bolt locked;
+                                        with lights: wall 1 (thrown) · hold 1 900 (pressed for so many ms)
     led blink_500                       the LED shows this by now
     lock unlocked                       of a door: how its lock stands now, what its display shows, and what it sounds
     lcd ACCESS GRANTED! / WELCOME HOME
     sound short double
+    lamps 0 60 100 0                    how bright they are, in percent, half a second later
     +30s                                time passes, and the board says nothing that the next lines do not say
 
 A document may leave fields out; `"*"` stands for anything, `"$name"` for the same thing wherever it stands, `"card:…"`
@@ -32,7 +34,7 @@ from panal.board import config
 from panal.board.board import Board
 from panal.cells.access import rules
 from panal.protocol import command, keys
-from panal.virtual import device, door, hardware
+from panal.virtual import device, door, hardware, lights
 
 PATIENCE_S = 20
 """How long, in the conversation's own time, a line of the board is waited for."""
@@ -41,6 +43,7 @@ TOKEN = "5a" * 32
 DEVICE_ID = "WEAR2345"
 QUIET_S = 0.3
 SEEN_S = 0.1
+FADE_S = 0.6
 KEYED = ("card:", "code:")
 HEARD_S = 0.01
 """After the server has spoken, the board has this long to hear it before the next line."""
@@ -133,6 +136,7 @@ class Talk:
         self.leds: list[str] = []
         self.sounds: list[str] = []
         door.start = {"open": False, "knob": 2048}
+        lights.start["closed"] = [False] * len(lights.start["closed"])
         loop = asyncio.get_running_loop()
         self.began_s = loop.time()
         self._plain_ticks = hardware.ticks_ms
@@ -209,6 +213,9 @@ class Talk:
             await self.power_off()
         elif self.is_door():
             await self._do_at_door(words)
+        elif "walls" in parts and words[0] in ("wall", "hold"):
+            held = {"ms": int(words[2])} if words[0] == "hold" else {}
+            lights.here[0].do({"do": "wall", "number": int(words[1]), **held})
         else:
             raise Wrong("do what?")
 
@@ -233,6 +240,13 @@ class Talk:
         await asyncio.sleep(SEEN_S)
         if door.here[0].seen()["lock"] != rest:
             raise Wrong(f"the lock is {door.here[0].seen()['lock']}")
+
+    async def see_lamps(self, rest: str) -> None:
+        await self._power_on()
+        await asyncio.sleep(FADE_S)
+        found = " ".join(str(level) for level in lights.here[0].seen()["lamps"])
+        if found != rest:
+            raise Wrong(f"the lamps are {found}")
 
     async def read(self, rest: str) -> None:
         await asyncio.sleep(0.4)  # as long as the display takes to be written
@@ -392,6 +406,7 @@ VERBS: dict[str, Callable[[Talk, str], Awaitable[None]]] = {
     "lock": Talk.see_lock,
     "lcd": Talk.read,
     "sound": Talk.listen,
+    "lamps": Talk.see_lamps,
 }
 DOOR_VERBS: dict[str, Callable[[str], dict[str, Any]]] = {
     "card": lambda uid: {"do": "card", "uid": uid},

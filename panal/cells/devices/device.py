@@ -27,6 +27,8 @@ class Device:
         self._board = board
         self._asked_s = None
         self._heartbeat_now = asyncio.Event()
+        self._was_local = False  # without the server at some time since the last heartbeat that went
+        self._has_been_up = self._is_begun = False
         self._twin = twin.Board(*self._load_twin())
         self._memory = Memory(board.storage)
         self._inbox = None
@@ -42,7 +44,8 @@ class Device:
         """Heartbeats, for ever: one at once on every connection, then one in every interval."""
         self._obey(self._twin.state)  # here and not before, so that the cells have added their settings
         while True:
-            self._board.link.say("heartbeat", self.heartbeat())
+            has_gone = self._board.link.say("heartbeat", self.heartbeat())
+            self._was_local, self._is_begun = not has_gone and self._is_begun, True
             self._heartbeat_now.clear()
             try:
                 await asyncio.wait_for(self._heartbeat_now.wait(), self.interval_s())
@@ -57,11 +60,15 @@ class Device:
         return hello(self._board.hardware, self._board.config, self._board.boot_count)
 
     def heartbeat(self):
-        return heartbeat(self._board.hardware, self._board.config, self._board.clock.monotonic_ms() // 1000)
+        document = heartbeat(self._board.hardware, self._board.config, self._board.clock.monotonic_ms() // 1000)
+        document["mode"] = "local" if self._was_local else "remote"
+        return document
 
     # what the link tells
 
     def on_up(self):
+        self._was_local = self._was_local or self._has_been_up
+        self._has_been_up = True
         self._twin.report(self._state())
         self._say_reports()
         self._heartbeat_now.set()
