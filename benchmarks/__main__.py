@@ -17,6 +17,7 @@ SUBJECTS = {
     "cameras-soak": "benchmarks.cameras:soak",
     "lights": "benchmarks.lights:switched",
     "kept": "benchmarks.kept:kept",
+    "alerts": "benchmarks.alerts:handed_over",
 }
 
 

@@ -10,6 +10,7 @@ import requests
 
 from tests.running import Panal, until
 from tests.sinks import MailServer, Webhook
+from tests.visitor import Visitor, token_in
 
 ALICE, PASSWORD = "alice@panal.example", "una clave larga 1"
 
@@ -42,18 +43,8 @@ def device(panal: Panal) -> dict[str, Any]:
 
 
 @pytest.fixture
-def alice(panal: Panal) -> requests.Session:
-    session = requests.Session()
-    page = session.get(panal.url + "/accounts/login/")
-    form = {"login": ALICE, "password": PASSWORD, "csrfmiddlewaretoken": _token(page.text)}
-    assert session.post(panal.url + "/accounts/login/", form).ok
-    return session
-
-
-def _token(html: str) -> str:
-    found = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', html)
-    assert found, html[:500]
-    return found[1]
+def alice(panal: Panal) -> Visitor:
+    return Visitor(panal, ALICE, PASSWORD)
 
 
 def fall(panal: Panal, device: dict[str, Any]) -> str:
@@ -80,22 +71,18 @@ def test_a_fall_is_mailed_and_the_link_in_it_acknowledges_without_a_sign_in(
     page = stranger.get(link[0])
     assert page.ok
     assert state_of(panal)[0] == "open"
-    assert stranger.post(link[0], {"csrfmiddlewaretoken": _token(page.text)}).ok
+    assert stranger.post(link[0], {"csrfmiddlewaretoken": token_in(page.text)}).ok
     assert state_of(panal)[0] == "acknowledged"
 
 
 @pytest.mark.serial
 def test_who_was_being_told_when_the_server_was_killed_is_told_after_it_is_back(
-    panal: Panal, device: dict[str, Any], mail: MailServer, hook: Webhook, alice: requests.Session
+    panal: Panal, device: dict[str, Any], mail: MailServer, hook: Webhook, alice: Visitor
 ) -> None:
-    page = alice.get(panal.url + "/contacts/new/")
-    saved = alice.post(panal.url + "/contacts/new/", {"name": "Ana", "csrfmiddlewaretoken": _token(page.text)})
-    form = {"url": hook.url, "csrfmiddlewaretoken": _token(saved.text)}
-    contact = saved.url.rstrip("/").rsplit("/", 1)[1]
-    assert hook.url not in alice.post(f"{panal.url}/contacts/{contact}/webhook/", form).text
+    contact = alice.post("/contacts/new/", name="Ana").url.rstrip("/").rsplit("/", 1)[1]
+    assert hook.url not in alice.post(f"/contacts/{contact}/webhook/", url=hook.url).text
     policy = {"scope": "k.care.fall", "steps": "1", "s0-who": f"c.{contact}", "repeats": "0", "repeat_after_min": "5"}
-    new = alice.get(panal.url + "/alerts/policies/new/")
-    assert alice.post(panal.url + "/alerts/policies/new/", policy | {"csrfmiddlewaretoken": _token(new.text)}).ok
+    alice.post("/alerts/policies/new/", **policy)
 
     hook.hold()
     fall(panal, device)
