@@ -102,8 +102,13 @@ def switch_many(wishes: Sequence[Wish], *, by: Actor, now: datetime, source: str
     rows.update_each(_want(), values)
     asked = [boards[id] for id in patches]
     devices.lay_desired_of_many(devices=asked, patches=patches, now=now)
-    publish_on_commit(*(_news("light.asked", board.account_id, board.pk) for board in asked))
+    publish_on_commit(*(_asked(board) for board in asked))
     return len(taken)
+
+
+def _asked(board: Any) -> DomainEvent:
+    """A board that is connected reports in a moment, and pages hear of that; else they hear that it is kept."""
+    return DomainEvent("light.asked", "wishes" if board.is_online else "lights", board.account_id, board.pk, {})
 
 
 def _check(wish: Wish) -> None:
@@ -149,7 +154,7 @@ def _wanted(
 
 def all_off(lights: Iterable[Light], *, by: Actor, now: datetime) -> int:
     """Whatever is on, or is wanted on. How many were asked."""
-    shining = [light for light in lights if (light.wanted_on if light.wanted_at else light.is_on)]
+    shining = [light for light in lights if light.is_on or (light.wanted_at and light.wanted_on)]
     return switch_many([Wish(light, False) for light in shining[:MOST_AT_ONCE]], by=by, now=now)
 
 

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from panal.cells.accounts.actor import Actor
 from panal.cells.devices import api as devices
 from panal.cells.devices.models import Device
-from panal.cells.lights import actions, recorder
+from panal.cells.lights import actions, queries, recorder
 from panal.cells.lights.gateway import About
 from panal.cells.lights.models import Change, Light
 from panal.control.tests.cases import collected
@@ -69,6 +69,7 @@ def test_several_changes_in_one_group_are_several_lines(light):
 def test_a_click_is_pending_until_the_board_has_seen_it(light):
     actions.switch(light, True, by=ALICE, now=NOW)
     assert fresh(light).state_at(NOW) == "pending"
+    assert Light.objects.filter(queries.SHINING).get() == light
     report(light.device_id, NOW_MS + 50, _1=light_of(False, NOW_MS - 3_600_000))  # of something else, from before
     assert fresh(light).state_at(NOW) == "pending"
     obey(light.device_id, NOW_MS + 90)
@@ -92,6 +93,7 @@ def test_a_board_that_does_not_answer_is_said_so_and_may_answer_later(light):
         recorder.expire(NOW + 10 * SECOND)
     assert [event.name for event in heard] == ["light.unanswered"]
     assert fresh(light).state_at(NOW + 10 * SECOND) == "unanswered"
+    assert not Light.objects.filter(queries.SHINING).exists()
     obey(light.device_id)
     assert fresh(light).state_at(NOW + 11 * SECOND) == ""
 

@@ -1,0 +1,59 @@
+"""A light on the page is as its board says, a moment after it says so; a click waits for that."""
+
+import json
+import time
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+
+
+class Board:
+    """A board of lights that speaks over HTTP."""
+
+    def __init__(self, home):
+        [self.device] = home.panal.mint("lights-4", 1, "--account", "Casa")
+        self.url = f"{home.url}/api/v1/devices"
+        self.ask("POST", "register", {"deviceId": self.device["device_id"], "fwVersion": "1.0.0"})
+        self.report({str(n): self.light(False, by="power") for n in (1, 2)})
+
+    @staticmethod
+    def light(on, by="wall", **more):
+        at_ms = int(time.time() * 1000)
+        return {"on": on, "level": 100, "by": by, "at_ms": at_ms, "until_ms": None, "set_at_ms": 0, **more}
+
+    def ask(self, method, leaf, body=None):
+        headers = {"X-Device-Id": self.device["device_id"], "X-Device-Key": self.device["token"]}
+        headers["Content-Type"] = "application/json"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/{leaf}", data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def report(self, lights, version=0):
+        self.ask("PUT", f"{self.device['device_id']}/reported", {"version": version, "state": {"lights": lights}})
+
+    def obey(self):
+        desired = self.ask("GET", f"{self.device['device_id']}/desired")
+        wish = desired["state"]["lights"]["1"]
+        done = self.light(wish["on"], "page", at_ms=wish["set_at_ms"], set_at_ms=wish["set_at_ms"])
+        self.report({"1": done}, desired["version"])
+
+
+@pytest.fixture
+def board(home):
+    return Board(home)
+
+
+def test_the_wall_and_a_click_are_on_the_page(tabs, board):
+    page = tabs.open("/lights/")
+    page.evaluate("window.stillTheSamePage = true")
+    first, second = page.get_by_role("switch").nth(0), page.get_by_role("switch").nth(1)
+    expect(second).to_have_attribute("aria-checked", "false")
+    board.report({"2": board.light(True)})
+    expect(second).to_have_attribute("aria-checked", "true")
+    first.click()
+    expect(first.get_by_text("Switching on…")).to_be_visible()
+    board.obey()
+    expect(first.locator(".light-word")).to_have_text("On")
+    assert page.evaluate("window.stillTheSamePage")
