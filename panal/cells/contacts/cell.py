@@ -16,7 +16,9 @@ CARD = Card(
         ("contacts.send", "panal.cells.contacts.recorder:send_notice"),
     ),
     gateway="panal.cells.contacts.gateway:HANDLERS",
+    rest="panal.cells.contacts.rest:router",
     urls="panal.cells.contacts.urls",
+    prune="panal.cells.contacts.inquiries:prune",
     words="panal.cells.contacts.words:WORDS",
     navigation=(
         Entry("Alerts", "alerts", "bell-ring", count="panal.cells.contacts.queries:open_count"),
