@@ -146,9 +146,9 @@ def remove_light(*, line: OlderLight, actor: Actor) -> None:
 def begin_push(*, board: OlderBoard, name: str, data: bytes, actor: Actor) -> OlderPush:
     """Raises BadRequest, Conflict("push_open")."""
     if name not in FILES:
-        raise BadRequest("bad_file", f"one of {', '.join(FILES)}", "name", FILES)
+        raise BadRequest("bad_firmware", f"one of {', '.join(FILES)}", "name", FILES)
     if not 0 < len(data) <= MOST_FIRMWARE:
-        raise BadRequest("bad_size", f"1 to {MOST_FIRMWARE} bytes", "file")
+        raise BadRequest("bad_firmware", f"1 to {MOST_FIRMWARE} bytes", "file")
     now, digest = timezone.now(), hashlib.sha256(data).hexdigest()
     try:
         with transaction.atomic():

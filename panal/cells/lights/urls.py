@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from . import older_views, views
 
 urlpatterns = [
     path("lights/", views.lights, name="lights"),
@@ -25,6 +25,17 @@ urlpatterns = [
     path("lights/history/", views.history, name="light_history"),
     path("lights/home/", views.home, name="light_home"),
     path("lights/state/", views.home_state, name="home_state"),
+    path("lights/older/", older_views.boards, name="older_boards"),
+    path("lights/older/new/", older_views.new_board, name="older_new"),
+    path("lights/older/interval/", older_views.set_interval, name="older_interval"),
+    path("lights/older/<str:device_id>/", older_views.board, name="older_board"),
+    path("lights/older/<str:device_id>/move/", older_views.move_board, name="older_move"),
+    path("lights/older/<str:device_id>/remove/", older_views.remove_board, name="older_remove"),
+    path("lights/older/<str:device_id>/lights/", older_views.add_light, name="older_light_add"),
+    path(
+        "lights/older/<str:device_id>/lights/<int:channel>/remove/", older_views.remove_light, name="older_light_remove"
+    ),
+    path("lights/older/<str:device_id>/push/", older_views.push, name="older_push"),
     path("lights/<int:light_id>/", views.light, name="light"),
     path("lights/<int:light_id>/switch/", views.switch, name="light_switch"),
     path("lights/<int:light_id>/change/", views.change_light, name="light_change"),

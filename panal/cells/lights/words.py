@@ -20,8 +20,33 @@ WORDS = {
     "light_schedule.created": (gettext_lazy("Schedule of lights created"), ""),
     "light_schedule.changed": (gettext_lazy("Schedule of lights changed"), ""),
     "light_schedule.deleted": (gettext_lazy("Schedule of lights deleted"), ""),
+    "olderhome": (gettext_lazy("Home"), "house"),
+    "older.added": (gettext_lazy("Older board added"), ""),
+    "older.moved": (gettext_lazy("Address of an older board changed"), ""),
+    "older.removed": (gettext_lazy("Older board removed"), ""),
+    "older.light_added": (gettext_lazy("Light of an older board added"), ""),
+    "older.light_removed": (gettext_lazy("Light of an older board removed"), ""),
+    "older.interval_set": (gettext_lazy("Interval of older boards changed"), ""),
+    "older.push_asked": (gettext_lazy("Firmware sent to an older board"), ""),
     "home.changed": (gettext_lazy("Place of the home changed"), ""),
 }
+
+TROUBLES = {
+    "refused": gettext_lazy("Nothing answers at this address."),
+    "silent": gettext_lazy("It did not answer in time."),
+    "garbage": gettext_lazy("What it answered makes no sense."),
+    "endless": gettext_lazy("Its answer had no end; we stopped reading."),
+    "redirect": gettext_lazy("It points to another address, which we do not follow."),
+    "status": gettext_lazy("It answered that it cannot."),
+    "foreign": gettext_lazy("Something else than such a board answers there."),
+    "failed": gettext_lazy("The board says that it failed."),
+}
+
+
+def trouble(code: str) -> str:
+    """Why a visit to an older board came to nothing."""
+    return str(TROUBLES.get(code, ""))
+
 
 DAYS = (
     gettext_lazy("Mon"), gettext_lazy("Tue"), gettext_lazy("Wed"), gettext_lazy("Thu"), gettext_lazy("Fri"),
