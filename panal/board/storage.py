@@ -49,6 +49,19 @@ class Storage:
             if hasattr(self._fs, "fsync"):  # LittleFS commits at close
                 self._fs.fsync(file.fileno())
 
+    def write_parts(self, name, parts):
+        """As write_one, for a text too long to be in memory at once: `parts()` gives it piece by piece, and twice."""
+        crc = 0
+        for part in parts():
+            crc = binascii.crc32(part.encode(), crc)
+        with self._open(self._path(name), "w") as file:
+            file.write("%08x\n" % (crc & 0xFFFFFFFF))
+            for part in parts():
+                file.write(part)
+            file.flush()
+            if hasattr(self._fs, "fsync"):
+                self._fs.fsync(file.fileno())
+
     def rename(self, old, new):
         self._fs.rename(self._path(old), self._path(new))
 

@@ -64,12 +64,16 @@ class Ring:
             self._ring[at], self._ring[at + 1], self._ring[at + 2] = x, y, z
 
     def window(self):
-        """Counts of x, y, z in turn: 100 samples before the impact and 100 from it on, fewer where they are gone."""
-        begin = max(0, self._size - 1 - self.ago - BEFORE)
-        count = min(self._size - begin, BEFORE + AFTER)
+        """Counts of x, y and z in turn: 100 samples before the impact and 100 from it on, fewer where they are gone."""
+        return self.part(0, self.before() + AFTER)
+
+    def part(self, first, count):
+        """So many samples of the window, from this one on, as far as they are there."""
+        oldest = self._size - 1 - self.ago - self.before()
+        count = max(0, min(count, self.before() + AFTER - first, self._size - oldest - first))
         found = array("h", bytes(6 * count))
         for n in range(count):
-            at = (self._at + begin + n) % self._size * 3
+            at = (self._at + oldest + first + n) % self._size * 3
             for axis in range(3):
                 found[3 * n + axis] = self._ring[at + axis]
         return found

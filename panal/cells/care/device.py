@@ -108,17 +108,20 @@ class Care:
         if self._fell_ms is not None and now_ms - self._fell_ms < SAME_FALL_MS or self._countdown.is_running:
             return
         self._fell_ms = now_ms
-        window, before = self._detector.window(), self._detector.before()
-        data = {"profile": self._settings["profile"], "impact_g": _size_g(window, before)}
-        if self._settings["profile"] == "posture":
-            data["score"] = self._detector.score
-        at_ms = now_ms - self._detector.ago * 1000 // detector.FS_HZ
+        ring = self._detector
+        data = {"profile": self._settings["profile"], "impact_g": _size_g(ring.part(ring.before(), 1))}
+        if data["profile"] == "posture":
+            data["score"] = ring.score
         length_ms = self._countdown_ms()
+        at_ms = now_ms - ring.ago * 1000 // detector.FS_HZ
         uid = self._board.outbox.raise_event("FALL", data, at_ms, bool(length_ms))
-        self._open_windows().keep(uid, window, before)
         if length_ms:
             self._held = (uid, data)
             self._countdown.begin(now_ms, length_ms)
+        try:
+            self._open_windows().keep(uid, ring)
+        except (OSError, MemoryError):  # the fall itself is kept
+            self._board.log.error("no room for the acceleration of a fall")
 
     def _open_windows(self):
         if self._windows is None:
@@ -193,6 +196,6 @@ class Care:
         self._identify_until_ms = self._board.clock.monotonic_ms() + IDENTIFY_MS
 
 
-def _size_g(window, before):
-    x, y, z = window[3 * before] >> 3, window[3 * before + 1] >> 3, window[3 * before + 2] >> 3
+def _size_g(sample):
+    x, y, z = sample[0] >> 3, sample[1] >> 3, sample[2] >> 3
     return round(detector.root(x * x + y * y + z * z) / detector.EIGHTH_G, 2)

@@ -9,6 +9,7 @@ DRAFT = FOLDER + "/draft"
 MOST_WINDOWS = 4
 AGAIN_MS = 15000
 TRIES = 5
+PART = 25  # samples; three bytes are four letters, so that pieces of base64 join
 
 
 class Windows:
@@ -26,10 +27,9 @@ class Windows:
 
             link_http.SAYING["samples"] = _request
 
-    def keep(self, uid, window, before):
-        """`window`: array of counts, x, y and z in turn."""
-        counts = binascii.b2a_base64(window).decode().strip()
-        self._board.storage.write_one(DRAFT, "%d %s" % (before, counts))
+    def keep(self, uid, ring):
+        """What the detector has of the fall that it just found."""
+        self._board.storage.write_parts(DRAFT, lambda: _parts(ring))
         self._board.storage.rename(DRAFT, _file(uid))
         self._uids.append(uid)
         while len(self._uids) > MOST_WINDOWS:
@@ -71,6 +71,15 @@ class Windows:
     def _forget(self):
         self._board.storage.remove(_file(self._uids.pop(0)))
         self._said_ms, self._tries = None, 0
+
+
+def _parts(ring):
+    """How many samples come before the impact, and base64, in pieces: a board may have no 1600 bytes in a row."""
+    yield "%d " % ring.before()
+    first = 0
+    while part := ring.part(first, PART):
+        yield binascii.b2a_base64(part).decode().strip()
+        first += PART
 
 
 def _file(uid):

@@ -137,6 +137,9 @@ class Flash:
     def write_one(self, name, text):
         self.files[name] = text
 
+    def write_parts(self, name, parts):
+        self.files[name] = "".join(list(parts()))
+
     def rename(self, old, new):
         self.files[new] = self.files.pop(old)
 
