@@ -30,4 +30,5 @@ CARD = Card(
         ("device", "panal.cells.lights.views:device_part"),
     ),
     on_time="panal.cells.lights.recorder:expire",
+    prune="panal.cells.lights.recorder:prune",
 )

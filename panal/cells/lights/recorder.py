@@ -28,6 +28,9 @@ SINCE_MS = 1_500_000_000_000
 """What is less than this is a board's count, not a time of day."""
 ANSWER_IN = timedelta(seconds=10)
 """A board that is connected has this long to report what was asked of it."""
+KEPT = timedelta(days=400)
+"""The history goes after a year and a bit: the same day of the year before can be looked at."""
+PRUNED_AT_ONCE = 1000
 CHANNELS = frozenset(str(number) for number in range(1, messages.MAX_CHANNELS + 1))
 CHANGE_FIELDS = ("light", "account", "at", "received_at", "is_on", "level_pct", "by", "who", "until_at")
 
@@ -217,3 +220,11 @@ def expire(now: datetime) -> None:
     if told:
         late.update(deadline_at=None)
         publish_on_commit(*(DomainEvent("light.unanswered", "lights", owner, id, {}) for id, owner in told))
+
+
+def prune(now: datetime) -> int:
+    """History that has been kept long enough goes, a thousand lines in a statement. How many went."""
+    gone, old = 0, Change.objects.filter(received_at__lt=now - KEPT).order_by("received_at")
+    while ids := list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE]):
+        gone += Change.objects.filter(pk__in=ids).delete()[0]
+    return gone

@@ -192,3 +192,10 @@ def test_a_group_costs_the_same_statements_however_large_it_is(account, actor):
 
     assert cost(ids[:1], NOW_MS + 1) == cost(ids, NOW_MS + 2)
     assert Change.objects.count() == 41
+
+
+def test_the_history_is_kept_for_a_year_and_a_bit(light):
+    for n, age_days in enumerate((401, 399)):
+        report(light.device_id, NOW_MS - age_days * 86_400_000, _1=light_of(n % 2 == 0, NOW_MS + n))
+    assert recorder.prune(NOW) == 1
+    assert Change.objects.count() == 1
