@@ -12,6 +12,7 @@ from panal.gateway.store import DomainEvent
 from panal.settings import Settings
 from panal.virtual.hub import Bench, Board
 
+from . import demo_updates
 from .serve import address, announce, run
 from .start import Data, django_with
 
@@ -86,6 +87,7 @@ def _household(folder: Path) -> dict[str, Any]:
             _let_rosa_in(kept)
         if any(board[0] == "lights-4" for board in missing):
             _light_rooms(kept)
+    if demo_updates.prepare(kept, folder) or missing:
         path.touch(mode=0o600)
         path.write_text(json.dumps(kept))
     return kept
@@ -191,7 +193,9 @@ def _welcome(settings: Settings, server: Any, password: str) -> None:
         f"4. Watch its cameras at {url}/cameras/, and let somebody walk by on the bench page.",
         f"5. Hold Rosa's card to the reader of the door on the bench, and open it from afar at {url}/doors/.",
         f"6. Work the lights of four rooms at {url}/lights/, and with the wall switches on the bench.",
-        f"7. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
+        f"7. Sign in as {demo_updates.OPERATOR} (same password) and roll out newer firmware at {url}/updates/;",
+        "   on the bench, let one wearable fail its self-test first, and see it go back.",
+        f"8. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
         "",
         f"Everything is kept in {os.path.relpath(settings.data)}. Ctrl-C ends the demo.",
     ]
