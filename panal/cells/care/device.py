@@ -42,6 +42,7 @@ class Care:
         self._countdown = machine.Countdown()
         self._held = None  # (uid, data) of the fall that the countdown is about
         self._fell_ms = None
+        self._fall = None  # (uid, score) of the last one
         self._now_ms = 0
         self._sounds = False
         self._told = None
@@ -105,21 +106,31 @@ class Care:
 
     def _fell(self):
         now_ms = self._now_ms
-        if self._fell_ms is not None and now_ms - self._fell_ms < SAME_FALL_MS or self._countdown.is_running:
+        ring = self._detector
+        score = getattr(ring, "score", None)
+        if self._fell_ms is not None and now_ms - self._fell_ms < SAME_FALL_MS:
+            if score is not None and score > self._fall[1]:  # a stumble came first
+                self._fall = (self._fall[0], score)
+                self._keep(self._fall[0])
+            return
+        if self._countdown.is_running:
             return
         self._fell_ms = now_ms
-        ring = self._detector
         data = {"profile": self._settings["profile"], "impact_g": _size_g(ring.part(ring.before(), 1))}
         if data["profile"] == "posture":
-            data["score"] = ring.score
+            data["score"] = score
         length_ms = self._countdown_ms()
         at_ms = now_ms - ring.ago * 1000 // detector.FS_HZ
         uid = self._board.outbox.raise_event("FALL", data, at_ms, bool(length_ms))
         if length_ms:
             self._held = (uid, data)
             self._countdown.begin(now_ms, length_ms)
+        self._fall = (uid, score)
+        self._keep(uid)
+
+    def _keep(self, uid):
         try:
-            self._open_windows().keep(uid, ring)
+            self._open_windows().keep(uid, self._detector, self._now_ms)
         except (OSError, MemoryError):  # the fall itself is kept
             self._board.log.error("no room for the acceleration of a fall")
 
@@ -176,8 +187,10 @@ class Care:
         from panal.cells.care import settings
 
         wanted, given = settings.obeyed(value)
-        if wanted != self._settings:
-            self._settings, self._detector = wanted, settings.detector(wanted)
+        if settings.is_other_detector(wanted, self._settings):
+            self._detector = None  # there is no room for two
+            self._detector = settings.detector(wanted)
+        self._settings = wanted
         del settings
         forget("panal.cells.care.settings")
         return given

@@ -58,6 +58,13 @@ def _is_good(name, value):
     return is_whole and (0 <= value <= 120 if name == "countdown_s" else 1 <= value <= 168)
 
 
+def is_other_detector(wanted, settings):
+    """Most settings are no matter of the detector, which keeps what it has felt."""
+    if settings is None:
+        return True
+    return any(wanted.get(name) != settings.get(name) for name in ("profile", "second_stage", "classic"))
+
+
 def detector(settings):
     if settings["profile"] == "classic":
         from panal.cells.care.classic import Classic
