@@ -17,6 +17,7 @@
 | ntp | time server; an address spares a lookup of its name, which blocks the board; empty asks nobody |
 | cells | which cells it runs; empty: those of its model |
 | buzzer | true where one is fitted: a wearer then has a countdown in which a press takes a fall back |
+| display | of a board of lights: `lcd1602` or `ili9342`; empty: none is fitted |
 | access_point | name of its access point; empty: the model's prefix and the device id |
 """
 
@@ -40,6 +41,7 @@ DEFAULTS = (
     ("ntp", "pool.ntp.org"),
     ("cells", ()),
     ("buzzer", False),
+    ("display", ""),
     ("access_point", ""),
 )
 

@@ -11,6 +11,7 @@ class Log:
         self._echo = echo
         self._lines = []
         self.level = "info"
+        self.also = None  # hears every line too: a display
         self.say = None  # say(leaf, document) -> whether it went; the link puts it here
 
     def debug(self, message):
@@ -27,8 +28,7 @@ class Log:
 
     def note(self, message):
         """For who stands beside the board; the server hears of it in another way."""
-        if self._echo is not None:
-            self._echo({"at_ms": self._clock.now_ms(), "level": "info", "message": message})
+        self._show({"at_ms": self._clock.now_ms(), "level": "info", "message": message})
 
     def lines(self):
         """The last lines, oldest first: `{"at_ms", "level", "message"}`."""
@@ -44,9 +44,14 @@ class Log:
         if LEVELS.index(level) < LEVELS.index(self.level):
             return
         line = {"at_ms": self._clock.now_ms(), "level": level, "message": message[:LENGTH]}
+        self._show(line)
+        self._deliver(line)
+
+    def _show(self, line):
         if self._echo is not None:
             self._echo(line)
-        self._deliver(line)
+        if self.also is not None:
+            self.also(line)
 
     def _deliver(self, line):
         if self.say is None or not self.say("log", line):

@@ -16,8 +16,8 @@ from fnmatch import fnmatch
 from typing import Any
 
 ALLOWED = frozenset(
-    "array asyncio binascii camera collections cryptography cryptolib errno esp32 gc hashlib io json machine math"
-    " micropython network os panal socket ssl struct sys time tls".split()
+    "array asyncio binascii camera collections cryptography cryptolib errno esp32 framebuf gc hashlib io json machine"
+    " math micropython network os panal socket ssl struct sys time tls".split()
 )
 """Modules that ESP32 firmware has and ours uses, `camera` in a camera's image only. CPython says
 `ssl` for `tls`, `cryptography` for `cryptolib`."""
@@ -28,6 +28,7 @@ FIRMWARE = (
     "panal.cells.*.messages",
     "panal.cells.*.machine",
     "panal.cells.*.device",
+    "panal.cells.updates.trial",
     "panal.cells.access.rules",
     "panal.cells.care.classic",
     "panal.cells.care.detector",

@@ -40,12 +40,15 @@ def parts(drivers):
 
 
 def _display(machine, name):
-    """A display: start(), show(lines), work() until it is False."""
+    """A display, as panal/board/display.py wants it."""
     if name == "ili9342":
+        import framebuf
+
         from panal.board.drivers import ili9342
 
-        spi = machine.spi(SPI[0], SPI[1], SPI[2])
-        return ili9342.Screen(spi, machine.output(DISPLAY_CS, 1), machine.output(DISPLAY_DC, 0), machine.sleep_us)
+        spi = machine.spi(SPI[0], SPI[1], SPI[2], ili9342.SPI_HZ)
+        cs, dc = machine.output(DISPLAY_CS, 1), machine.output(DISPLAY_DC, 0)
+        return ili9342.Screen(spi, cs, dc, machine.sleep_us, framebuf)
     from panal.board.drivers import lcd1602
 
     return lcd1602.Lcd(machine.i2c(I2C[0], I2C[1]), machine.sleep_us)

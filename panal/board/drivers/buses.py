@@ -16,9 +16,9 @@ class Machine:
     def input(self, number):
         return machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
 
-    def spi(self, sck, mosi, miso):
+    def spi(self, sck, mosi, miso, hz=SPI_HZ):
         pins = [machine.Pin(number) for number in (sck, mosi, miso)]
-        return machine.SPI(2, baudrate=SPI_HZ, sck=pins[0], mosi=pins[1], miso=pins[2])
+        return machine.SPI(2, baudrate=hz, sck=pins[0], mosi=pins[1], miso=pins[2])
 
     def i2c(self, sda, scl):
         return machine.I2C(0, sda=machine.Pin(sda), scl=machine.Pin(scl), freq=I2C_HZ, timeout=5000)

@@ -15,6 +15,7 @@ FILE = "lights"
 QUIET_MS = 2000  # without another change, before how the lights are is written to flash
 LATEST_MS = 10000
 IDENTIFY_LOOKS = 150
+DISPLAYS = ("lcd1602", "ili9342")
 
 
 def make(board):
@@ -37,6 +38,12 @@ class Lights:
         board.device.commands["identify"] = self._identify
         self._follow(self._now())
         self._changed_ms = self._first_ms = None
+        name = board.config["display"]
+        if name in DISPLAYS:
+            from panal.board import display
+
+            screen = display.Display(board, parts["display"](name), name == "lcd1602")
+            board.supervisor.watch("display", screen.run)
         if board.hardware.PORTAL is not None:
             from panal.board import local
 

@@ -48,8 +48,8 @@ def is_channel(value):
     """Whether these may be a channel's settings. `name` and `room` are for the board's own page."""
     return (
         isinstance(value, dict)
-        and all([value.get(name, words[0]) in words for name, words in SETTINGS.items()])
-        and all([isinstance(value.get(name, ""), str) and len(value.get(name, "")) <= MAX_NAME for name in NAMES])
+        and all(value.get(name, words[0]) in words for name, words in SETTINGS.items())
+        and all(isinstance(value.get(name, ""), str) and len(value.get(name, "")) <= MAX_NAME for name in NAMES)
     )
 
 
@@ -87,7 +87,7 @@ def is_place(value):
 
 
 def is_list_of(is_one, value, most):
-    return isinstance(value, list) and len(value) <= most and all([is_one(entry) for entry in value])
+    return isinstance(value, list) and len(value) <= most and all(is_one(entry) for entry in value)
 
 
 def understood(settings):
@@ -219,7 +219,7 @@ class Lights:
             self._change(number, True, light.level, None, "wall", now_ms)
 
     def receive_desired(self, document, now_ms):
-        """The twin's `lights`: a change for each channel that has one, and settings. What is not good is passed over."""
+        """The twin's `lights`: a change for each channel that has one, and settings; what is not good is passed over."""
         settings = document.get("settings")
         if isinstance(settings, dict):
             self._receive_settings(understood(settings))
@@ -407,27 +407,14 @@ class Lights:
 
 def _kept_of(light):
     until_ms = light.recalled_ms or light.until_ms
-    changed = [light.is_on, light.level, light.by, light.at_ms]
-    return changed + [
-        light.seen_ms,
-        light.for_s,
-        light.timer_s,
-        until_ms,
-        light.settings["kind"],
-        light.settings["power"],
-    ]
+    changed = [light.is_on, light.level, light.by, light.at_ms, light.seen_ms, light.for_s]
+    return changed + [light.timer_s, until_ms, light.settings["kind"], light.settings["power"]]  # noqa: RUF005
 
 
 def _restore_one(light, kept, now_ms):
     is_on, level, by, at_ms, seen_ms, for_s, timer_s, until_ms, kind, after = kept
-    light.is_on, light.level, light.by, light.at_ms, light.seen_ms, light.for_s = (
-        is_on,
-        level,
-        by,
-        at_ms,
-        seen_ms,
-        for_s,
-    )
+    light.is_on, light.level, light.by, light.at_ms = is_on, level, by, at_ms
+    light.seen_ms, light.for_s = seen_ms, for_s
     light.settings["kind"], light.settings["power"] = kind, after
     if after != "last" and (is_on != (after == "on") or timer_s is not None):
         light.is_on, light.by, light.at_ms = after == "on", "power", max(at_ms, seen_ms) + 1

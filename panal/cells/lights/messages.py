@@ -107,7 +107,7 @@ def build_settings(channels: dict, schedules, place, zone) -> dict:
         "zone": [list(entry) for entry in zone],
     }
     _need(len(channels) <= MAX_CHANNELS, "channels")
-    _need(all([machine.is_channel(about) for about in found["channels"].values()]), "channels")
+    _need(all(machine.is_channel(about) for about in found["channels"].values()), "channels")
     _need(machine.is_list_of(machine.is_schedule, found["schedules"], MAX_SCHEDULES), "schedules")
     _need(machine.is_place(found["place"]), "place")
     _need(machine.is_list_of(machine.is_zone, found["zone"], MAX_ZONES), "zone")

@@ -30,7 +30,7 @@ def minutes(day, place, is_rise, near_min=NOON_MIN):
         if angle is None:
             return None
         at = noon - equation + (-4 if is_rise else 4) * angle
-    return int(math.floor(at + 0.5))
+    return math.floor(at + 0.5)
 
 
 def _sun(days, at):

@@ -13,9 +13,11 @@ def next_after(after_ms, schedules, zone, place):
     due, at_s = [], None
     for schedule in schedules:
         found_s = next_of(schedule, after_ms // 1000, zone, place)
-        if found_s is None or at_s is not None and found_s > at_s:
+        if found_s is None or (at_s is not None and found_s > at_s):
             continue
-        due = due + [schedule] if found_s == at_s else [schedule]
+        if found_s != at_s:
+            due = []
+        due.append(schedule)
         at_s = found_s
     return due, None if at_s is None else at_s * 1000
 

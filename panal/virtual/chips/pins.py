@@ -117,7 +117,7 @@ class Machine:
     def input(self, number):
         return Pin(self, number, Pin.IN, Pin.PULL_UP)
 
-    def spi(self, sck, mosi, miso):
+    def spi(self, sck, mosi, miso, hz=1000000):
         return Spi(self)
 
     def i2c(self, sda, scl):

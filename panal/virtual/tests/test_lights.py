@@ -1,4 +1,4 @@
-"""A board of lights in the VM with all that it does at once: a broker, wall switches, visitors of its page, schedules."""
+"""A board of lights in the VM with all it does at once: a broker, wall switches, visitors of its page, schedules."""
 
 import json
 import socket
@@ -144,8 +144,8 @@ def in_vm(heap_kb, program):
 
 def ask(port, path, document=None, cookie=""):
     data = None if document is None else json.dumps(document).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Cookie": cookie})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Cookie": cookie})
+    with urllib.request.urlopen(request, timeout=20) as answer:
         return answer.headers, answer.read()
 
 

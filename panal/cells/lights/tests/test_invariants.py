@@ -15,7 +15,7 @@ DIMMER = {"kind": "dimmer", "switch": "toggle", "power": "last"}
 
 
 class Lights(RuleBasedStateMachine):
-    """A model that knows for each light the last thing that counted: (is_on, level, by), and what the server was told."""
+    """A model that knows of each light the last that counted, (is_on, level, by), and what the server was told."""
 
     @initialize(has_clock=st.booleans())
     def begin(self, has_clock):
