@@ -14,6 +14,9 @@ from panal.protocol.errors import NotFound
 from . import schedules
 from .models import Change, Home, Light, Scene, SceneLight, Schedule
 
+MOST_ROOMS = 2_000
+"""An account has some dozens; who looks at all accounts sees the first of them."""
+
 
 class Look(NamedTuple):
     """A light as a person sees it: while a wish is open, as it is wished."""
@@ -118,7 +121,7 @@ SHINING = (WAITING & Q(wanted_on=True)) | (~WAITING & Q(is_on=True))
 def rooms_for(user: Any, account: int | None, *, most: int) -> list[Room]:
     """The rooms of an account in the order of their names, lights without one last; lights only where they are few."""
     found = lights_for(user, account)
-    places = devices.sectors_for(user, account)
+    places = devices.sectors_for(user, account)[:MOST_ROOMS]
     counts = found.order_by().values_list("sector_id").annotate(n=Count("id"), shining=Count("id", filter=SHINING))
     by_room = {sector_id: (total, shining) for sector_id, total, shining in counts}
     shown: dict[int | None, list[Look]] = {}
@@ -184,6 +187,11 @@ def scenes_for(user: Any, account: int | None = None, capability: str = SEE) -> 
     found = Scene.objects.filter(_reach(user, capability)).select_related("account")
     found = found.annotate(light_count=Count("lines", filter=Q(lines__light__removed_at=None))).order_by("name", "id")
     return found.filter(account_id=account) if account is not None else found
+
+
+def scenes_of(account_id: int) -> QuerySet[Scene]:
+    """Those of an account, for the server itself."""
+    return Scene.objects.filter(account_id=account_id).order_by("name", "id")
 
 
 LINES = Prefetch(

@@ -56,7 +56,7 @@ class Heard(NamedTuple):
 def follow_reports(batch: list[devices.Said]) -> None:
     """Called in the transaction that stores these reports, once for each group of messages."""
     heard = list(_read(batch))
-    known = Known(_lights_of(heard), {}, [], {})
+    known = Known(_lights_of(heard, heard[-1].received), {}, [], {}) if heard else Known({}, {}, [], {})
     for board in heard:
         for report in board.state.lights:
             _follow(known, known.lights[board.device_id, report.channel], report, board.received)
@@ -75,11 +75,11 @@ def _read(batch: Iterable[devices.Said]) -> Iterator[Heard]:
         yield Heard(said.device_id, said.account_id, state, instant(said.received_ms))
 
 
-def _lights_of(heard: Iterable[Heard]) -> dict[tuple[str, int], Light]:
+def _lights_of(heard: Iterable[Heard], now: datetime) -> dict[tuple[str, int], Light]:
     """The rows of all channels that are reported; new ones are made, those of another owner begin anew."""
     owners = {board.device_id: board.account_id for board in heard}
     found = {(row.device_id, row.channel): row for row in Light.objects.filter(device_id__in=owners)}
-    _forget([row for row in found.values() if row.account_id != owners[row.device_id]], owners)
+    _forget([row for row in found.values() if row.account_id != owners[row.device_id]], owners, now)
     wanted = {(board.device_id, light.channel) for board in heard for light in board.state.lights}
     missing = sorted(wanted - found.keys())
     if missing:
@@ -89,8 +89,8 @@ def _lights_of(heard: Iterable[Heard]) -> dict[tuple[str, int], Light]:
     return found
 
 
-def _forget(lights: list[Light], owners: Mapping[str, int | None]) -> None:
-    """The names, rooms, wishes and scenes of the owner before are nobody's any more."""
+def _forget(lights: list[Light], owners: Mapping[str, int | None], now: datetime) -> None:
+    """The names, rooms, wishes, scenes and schedules of the owner before are nobody's any more."""
     if not lights:
         return
     ids = [light.pk for light in lights]
@@ -102,6 +102,7 @@ def _forget(lights: list[Light], owners: Mapping[str, int | None]) -> None:
     Light.objects.bulk_update(
         lights, ["account", "sector", "name", "icon", "wanted_at", "deadline_at", "removed_at"], batch_size=500
     )
+    schedules.lay(ids={light.device_id for light in lights}, now=now)
 
 
 def _follow(known: Known, light: Light, report: messages.Light, received: datetime) -> None:
@@ -202,8 +203,7 @@ def record_around(batch: list[Any], now: datetime) -> list[Any]:
     open_wishes.filter(device__is_online=False).update(deadline_at=None)
     owners = devices.owners_of(ids)
     changed = [row for row in Light.objects.filter(device_id__in=ids) if row.account_id != owners.get(row.device_id)]
-    _forget(changed, owners)
-    schedules.lay(ids=[light.device_id for light in changed], now=now)
+    _forget(changed, owners, now)
     known = Light.objects.filter(device_id__in=ids).order_by().values_list("device_id", flat=True).distinct()
     publish_on_commit(*(_about_board(topic, id, owners.get(id)) for id in known for topic in ("lights", "home")))
     return [None] * len(batch)

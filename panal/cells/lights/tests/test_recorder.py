@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -170,11 +171,17 @@ def test_a_board_that_returns_gets_its_time_once_more(light):
     assert fresh(light).state_at(later) == "pending"
 
 
-def test_the_next_owner_finds_lights_without_names(light, account, other_account, sector, actor):
+@pytest.mark.parametrize("first", ["event", "report"])
+def test_the_next_owner_finds_lights_without_names(first, light, account, other_account, sector, actor):
     actions.change_light(light=light, actor=actor, name="Dormitorio de Ana", icon="bed", sector=sector)
     scene = actions.save_scene(account_id=account.pk, name="Cine", actor=actor, lines=[(light, True, 40)])
+    actions.save_schedule(account_id=account.pk, lights=[light], actor=actor, now=NOW, minutes=600)
     Device.objects.update(account=other_account)
-    recorder.record_around([About(light.device_id)], NOW)
+    if first == "event":
+        recorder.record_around([About(light.device_id)], NOW)
+    else:
+        report(light.device_id, _1=light_of(True, NOW_MS + 5))
+    assert devices.desired(light.device_id).state["lights"]["settings"]["schedules"] == []
     found = fresh(light)
     assert (found.account, found.name, found.sector, scene.lines.count()) == (other_account, "", None, 0)
 

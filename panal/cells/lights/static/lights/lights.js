@@ -13,6 +13,17 @@ for (const end of ["pointerup", "pointercancel"]) {
   });
 }
 
+// A click that nobody answers is said so when its time is over
+const ANSWER_MS = 10_500;
+let late;
+function awaitAnswers() {
+  clearTimeout(late);
+  if (!document.querySelector(".light-word.is-pending")) return;
+  late = setTimeout(() => window.htmx?.trigger(document.body, "panal:fresh"), ANSWER_MS);
+}
+document.addEventListener("htmx:afterSettle", awaitAnswers);
+awaitAnswers();
+
 // Where the home is: asked of the browser, only when somebody wants it
 const here = document.querySelector("[data-here]");
 if (here && "geolocation" in navigator) {
