@@ -42,6 +42,7 @@ FIRMWARE = (
     "cells/care/settings.py",
     "cells/care/windows.py",
     "cells/updates/messages.py",
+    "cells/updates/trial.py",
     "cells/wifi/messages.py",
 )
 ASSETS = ("board/assets/**/*",)
@@ -86,16 +87,24 @@ def compile_file(source: Path, target: Path, name: str = "") -> None:
     subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
 
 
-def compile_all(sources: Iterable[Path], folder: Path, release: Release | None = None) -> None:
-    """Make them small together, and compile each to `folder`/panal/…"""
-    texts = {f"panal/{source.relative_to(PACKAGE)}": source.read_text(encoding="utf-8") for source in sources}
+def _texts(sources: Iterable[Path]) -> dict[str, str]:
+    return {f"panal/{source.relative_to(PACKAGE)}": source.read_text(encoding="utf-8") for source in sources}
+
+
+def compile_all(
+    sources: Iterable[Path], folder: Path, release: Release | None = None, users: Iterable[Path] = ()
+) -> None:
+    """Make them small together, and compile each to `folder`/panal/… What `users` name, who stay away, is kept."""
+    texts, others = _texts(sources), _texts(users)
     if release is not None:
         name = "panal/__init__.py"
         texts[name] = re.sub("(?m)^__version__ = .*", f'__version__ = "{release.version}"', texts[name])
         texts[name] = re.sub(
             "(?m)^SECURITY_VERSION = .*", f"SECURITY_VERSION = {release.security_version}", texts[name]
         )
-    for name, text in shrink.shrink(texts).items():
+    for name, text in shrink.shrink(others | texts).items():
+        if name not in texts:
+            continue
         small = folder / name
         small.parent.mkdir(parents=True, exist_ok=True)
         small.write_text(text, encoding="utf-8")
@@ -111,15 +120,19 @@ def build(
     pins: str,
     foreign_cells: Collection[str],
     release: Release | None = None,
+    users: Iterable[Path] = (),
 ) -> dict[str, Any]:
-    """The firmware of one model in `folder`, in place of an earlier one; its manifest. Raises NotOurs."""
+    """The firmware of one model in `folder`, in place of an earlier one; its manifest. Raises NotOurs.
+
+    `users`: sources that stay away and use it all the same, as a simulation does.
+    """
     release = release or Release(panal.__version__, panal.SECURITY_VERSION)
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
         raise NotOurs(f"{folder} is not empty and holds no {MANIFEST}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         draft = Path(scratch) / "build"
-        compile_all(sources_for(pins, foreign_cells), draft, release)
+        compile_all(sources_for(pins, foreign_cells), draft, release, users)
         copy_assets(draft)
         (draft / "main.py").write_bytes(START.read_bytes())
         manifest = _manifest(draft, model, board, release)

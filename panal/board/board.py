@@ -1,6 +1,7 @@
 """The board as a whole: makes the parts, ties them together, and runs the cells that its model has."""
 
 import asyncio
+import gc
 import os
 
 from panal.board import clock, log, outbox, storage, supervisor, updates, wifi
@@ -10,6 +11,7 @@ from panal.cells.devices import device
 SNTP_AGAIN_S = 3600
 SNTP_RETRY_S = 30
 ONLINE_LOOK_S = 0.1
+COLLECT_BYTES = 4096  # so often that what stays lies close together: else no 1.5 KB in a row are left for a message
 
 
 class Board:
@@ -18,6 +20,8 @@ class Board:
     def __init__(self, hardware, config, flash, echo=None):
         from panal.board import start
 
+        if hasattr(gc, "threshold"):
+            gc.threshold(COLLECT_BYTES)
         self.hardware = hardware
         self.config = config
         self.flash = flash
@@ -26,13 +30,14 @@ class Board:
         self.clock = clock.Clock(hardware.ticks_ms, hardware.TICKS_PERIOD, hardware.rtc)
         self.log = log.Log(self.clock, echo)
         self.storage = storage.Storage(flash)
+        self.is_quiet = updates.is_quiet(self.storage)
         self.boot_count = start.count_boot(self.storage)
         self.supervisor = supervisor.Supervisor(hardware, self.clock, self.log, self.storage)
         self.link = start.make_link(self)
         self.is_busy = False  # the memory for a TLS session is somebody else's: links wait
         self._needs_time = bool(config["ca"])
         self._asked_time = False
-        cells = config["cells"] or hardware.CELLS
+        cells = () if self.is_quiet else config["cells"] or hardware.CELLS
         self.queue = start.make_queue(self, cells)
         start.finish()
         self.outbox = outbox.Outbox(self.queue, self.clock, self.log, self.link)
@@ -55,20 +60,21 @@ class Board:
         watch = self.supervisor.watch
         watch("wifi", self.wifi.run)
         watch("time", self._keep_time)
-        watch("link", self.link.run)
-        watch("outbox", self.outbox.run)
-        watch("devices", self.device.run)
         watch("updates", self.updates.run)
+        if not self.is_quiet:
+            watch("link", self.link.run)
+            watch("outbox", self.outbox.run)
+            watch("devices", self.device.run)
         await self.supervisor.run()
 
     # what links ask and tell
 
     async def online(self):
         """Until there is Wi-Fi, and a clock where one is needed: a certificate cannot be checked without."""
-        while self.is_busy or not self._has_network():
+        while self.is_busy or not self.has_network():
             await asyncio.sleep(ONLINE_LOOK_S)
 
-    def _has_network(self):
+    def has_network(self):
         has_time = self.clock.is_set() or self._asked_time and not self._needs_time
         return self.hardware.wifi.is_up() and has_time
 

@@ -19,12 +19,14 @@ class BadAnswer(OSError):
 
 
 class Answer:
-    """Takes an answer's bytes in any portions until `is_whole`."""
+    """Takes an answer's bytes in any portions until `is_whole`; the body goes `into` a buffer where there is one."""
 
-    def __init__(self):
+    def __init__(self, into=None):
         self.status = None
         self.headers = {}
         self.body = b""
+        self.size = 0
+        self._into = into
         self.is_whole = False
         self._buffer = b""
         self._left = None  # bytes of body still to come; None until the head is there
@@ -87,15 +89,23 @@ class Answer:
         if self._is_chunked and not self._left and self.status not in (204, 304):
             return self._take_chunk_line()
         part = self._buffer if self._left < 0 else self._buffer[: self._left]
-        if len(self.body) + len(part) > MAX_BODY:
-            raise BadAnswer(errno.ENOBUFS)
-        self.body += part
+        self._keep(part)
         self._buffer = self._buffer[len(part) :]
         if self._left > 0:
             self._left -= len(part)
         if self._left == 0 and not self._is_chunked:
             self.is_whole = True
         return self._is_chunked and self._left == 0
+
+    def _keep(self, part):
+        end = self.size + len(part)
+        if end > (MAX_BODY if self._into is None else len(self._into)):
+            raise BadAnswer(errno.ENOBUFS)
+        if self._into is None:
+            self.body += part
+        else:
+            self._into[self.size : end] = part
+        self.size = end
 
     def _take_chunk_line(self):
         """RFC 9112 section 7.1. The line end after a chunk's data is an empty line here."""
@@ -149,16 +159,20 @@ class Client:
                 document = None  # a proxy's page, not ours; the status says enough
         return answer.status, document, _seconds(answer.headers.get("retry-after"))
 
-    async def fetch(self, path, offset, length, timeout_s=20):
-        """(status, bytes, seconds or None) of so many bytes of a file, RFC 9110 section 14. Raises OSError."""
-        head = "GET %s HTTP/1.1\r\n%sRange: bytes=%d-%d\r\n\r\n" % (path, self._head, offset, offset + length - 1)
-        answer = await self._ask(head.encode(), timeout_s)
-        return answer.status, answer.body, _seconds(answer.headers.get("retry-after"))
+    async def fetch(self, path, offset, into, timeout_s=20):
+        """(status, size, seconds or None) of a part of a file, which begins at `offset` and fills the buffer.
 
-    async def _ask(self, data, timeout_s):
+        RFC 9110 section 14. Raises OSError.
+        """
+        span = "Range: bytes=%d-%d" % (offset, offset + len(into) - 1)
+        head = "GET %s HTTP/1.1\r\n%s%s\r\n\r\n" % (path, self._head, span)
+        answer = await self._ask(head.encode(), timeout_s, into)
+        return answer.status, answer.size, _seconds(answer.headers.get("retry-after"))
+
+    async def _ask(self, data, timeout_s, into=None):
         async with self._lock:
             try:
-                return await asyncio.wait_for(self._answer(data), timeout_s)
+                return await asyncio.wait_for(self._answer(data, into), timeout_s)
             except asyncio.TimeoutError:  # noqa: UP041  a class of its own on MicroPython
                 self.close()
                 raise OSError(errno.ETIMEDOUT)
@@ -171,18 +185,18 @@ class Client:
             self._stream.close()
             self._stream = None
 
-    async def _answer(self, data):
+    async def _answer(self, data, into):
         if self._stream is not None:
-            answer = await self._over_kept_connection(data)
+            answer = await self._over_kept_connection(data, into)
             if answer is not None:
                 return self._finish(answer)
         self._stream = await self._connect()
-        return self._finish(await self._exchange(data))
+        return self._finish(await self._exchange(data, into))
 
-    async def _over_kept_connection(self, data):
+    async def _over_kept_connection(self, data, into):
         """An answer over the kept connection, or None when the server had closed it: ours may all be said twice."""
         try:
-            return await self._exchange(data)
+            return await self._exchange(data, into)
         except OSError:
             self.close()
             return None
@@ -194,9 +208,9 @@ class Client:
         body = codec.encode(document)
         return (head + "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)).encode() + body
 
-    async def _exchange(self, data):
+    async def _exchange(self, data, into):
         await self._stream.write(data)
-        answer = Answer()
+        answer = Answer(into)
         while not answer.is_whole:
             portion = await self._stream.read(READ_BYTES)
             if portion:

@@ -20,10 +20,30 @@ def count_boot(storage):
     return count
 
 
+class NoLink:
+    """That of a quiet life."""
+
+    is_up = False
+
+    def say(self, leaf, document):
+        return False
+
+    def drop(self):
+        pass
+
+
 def make_link(board):
     """The link that the configuration names, with the CA that it trusts. Raises net.Refused."""
-    ca = board.config["ca"]
-    return link.make(board, _read(board.flash + "/" + ca) if ca else None)
+    config = board.config
+    pem = _read(board.flash + "/" + config["ca"]) if config["ca"] else None
+    if board.is_quiet:
+        made, board.tls = NoLink(), link.pinned(pem) if pem else None
+    else:
+        made = link.make(board, pem)
+    board.server = link.http_address(config["server"])
+    if board.tls is None and not config["plain_public"] and not link.is_private(board.server[0]):
+        board.server = None  # the link may be at another address
+    return made
 
 
 def make_queue(board, cells):

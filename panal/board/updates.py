@@ -1,8 +1,11 @@
 """What of updates is always in memory: somebody who knows when to ask for one.
 
 How an update goes is the machine's part (panal/cells/updates/machine.py), which comes into memory for it and leaves it
-again. Asked is at the start, when the twin says so (`update`, with `not_before_ms`, so that a fleet does not come at
-once), and once a day.
+again. Asked is at the start when an update is under way, when the twin says so (`update`, with `not_before_ms`, so that
+a fleet does not come at once), and once a day.
+
+Where there is no room for it beside the cells, the board restarts into a quiet life without them and without a link,
+in which nothing is done but this, and restarts again.
 """
 
 import asyncio
@@ -11,9 +14,35 @@ import gc
 from panal.board import net
 from panal.board.memory import forget
 
+MODULES = (
+    "panal.cells.updates.device",
+    "panal.cells.updates.machine",
+    "panal.cells.updates.messages",
+    "panal.cells.updates.trial",
+    "panal.board.slots",
+    "panal.board.folder_slot",
+    "panal.board.image_slot",
+)
+"""What need not stay in memory once it is over."""
 FILE = "update"
+QUIET = "quiet"  # how often in a row it came to that; with `!` while it is wanted
+NOTHING = '"stage": ""'  # in the record when no update is under way
+LOADING = '"stage": "loading"'
 LOOK_S = 0.5
 EVERY_MS = 86400000
+HOUR_MS = 3600000
+QUIET_S = 300
+MOST_QUIET = 2  # in a row, where nothing is under way: whoever asks for ever must not restart the board for ever
+AGAIN_S = 60
+
+
+def is_quiet(storage):
+    """Whether this life is a quiet one; it is the only one."""
+    text = storage.read(QUIET) or ""
+    if text[:1] != "!":
+        return False
+    storage.write(QUIET, text[1:])
+    return True
 
 
 class Updates:
@@ -26,30 +55,73 @@ class Updates:
 
     async def run(self):
         """For ever."""
-        is_trial = self._is_trial()
-        if not is_trial and '"stage": ""' in (self._board.storage.read(FILE) or '"stage": ""'):  # nothing is under way
-            await net.pause(self._wake, int(self._board.random() * EVERY_MS))
+        board, count = self._board, int(self._board.storage.read(QUIET) or "0")
+        if board.is_quiet:
+            await self._be_quiet()
+        wait_ms, record = 0, board.storage.read(FILE) or NOTHING
+        if not await self._trial():
+            return
+        if NOTHING in record:
+            wait_ms = int(board.random() * EVERY_MS)
+        if LOADING in record:
+            await asyncio.sleep(count * count * AGAIN_S)  # quiet lives that came to nothing become rarer
         while True:
-            while not self._board.link.is_up and not is_trial:
-                await asyncio.sleep(LOOK_S)
-            wait_ms = await self._turn()
-            is_trial = self._is_trial()
             await net.pause(self._wake, wait_ms)
+            while not board.link.is_up:
+                await asyncio.sleep(LOOK_S)
+            try:
+                wait_ms = self._early_ms() or await self._turn()
+            except MemoryError as error:
+                board.log.warning("update: %s" % error)
+                if board.clock.monotonic_ms() > HOUR_MS:
+                    count = 0
+                wait_ms = EVERY_MS
+                if count < MOST_QUIET or NOTHING not in (board.storage.read(FILE) or NOTHING):
+                    board.storage.write(QUIET, "!%d" % (count + 1))
+                    board.hardware.restart("quiet")
+
+    async def _trial(self):
+        """Whether the board stays as it is; at once when nothing is on trial."""
+        pointer = self._board.hardware.pointer
+        if pointer is not None and pointer.trial != pointer.slot:
+            return True
+        from panal.cells.updates import trial
+
+        stays = await trial.run(self._board, FILE)
+        for module in MODULES:
+            forget(module)
+        return stays
+
+    async def _be_quiet(self):
+        while not self._board.has_network():
+            await asyncio.sleep(LOOK_S)
+        try:
+            await asyncio.wait_for(self._turn(), QUIET_S)
+        except asyncio.TimeoutError:  # noqa: UP041  a class of its own on MicroPython
+            self._board.log.error("update: no end after %d s" % QUIET_S)
+        except MemoryError as error:
+            self._board.log.error("update: %s" % error)
+        self._board.hardware.restart("update")
 
     async def _turn(self):
         """One turn of the machine; how many ms to wait before the next one."""
         gc.collect()
-        from panal.cells.updates import device
-
         try:
+            from panal.cells.updates import device
+
             return await device.run(self._board, self)
         finally:
-            for module in device.MODULES:
+            for module in MODULES:
                 forget(module)
+            if self._board.config["transport"] != "http":  # whose link it is
+                forget("panal.board.http")
 
-    def _is_trial(self):
-        pointer = self._board.hardware.pointer
-        return pointer is not None and pointer.trial
+    def _early_ms(self):
+        told, now_ms = self.told, self._board.clock.now_ms()
+        not_before_ms = told.get("not_before_ms") if isinstance(told, dict) else None
+        if not isinstance(not_before_ms, int) or now_ms is None:
+            return 0
+        return max(0, min(not_before_ms - now_ms, EVERY_MS))
 
     def _tell(self, value):
         """The twin's `update`: `{"release", "not_before_ms"}`. It comes with every desired document."""

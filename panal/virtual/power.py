@@ -32,7 +32,7 @@ def main(arguments):
     except Exception as error:
         if pointer is None or not pointer.trial:
             raise
-        sys.print_exception(error)
+        sys.print_exception(error, sys.stderr)
         reboot.reboot(
             [argument for argument in arguments if argument != "--restarted"] + ["--restarted"], _vm(arguments)
         )

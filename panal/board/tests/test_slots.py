@@ -2,7 +2,7 @@ import asyncio
 import os
 import unittest
 
-from panal.board import slots
+from panal.board import folder_slot, slots
 from panal.board.tests import folder
 from panal.cells.updates.tests import releases
 
@@ -18,7 +18,7 @@ class FolderTest(unittest.TestCase):
         folder.clear(self.root)
 
     def slot(self):
-        return slots.Folder(self.path)
+        return folder_slot.Folder(self.path)
 
     def load(self, artifact=ARTIFACT, manifest=MANIFEST, step=500):
         slot = self.slot()
@@ -101,7 +101,7 @@ class FolderTest(unittest.TestCase):
             def statvfs(self, path):
                 return (4096, 4096, 100, 8, 8)
 
-        slot = slots.Folder(self.path, Full())
+        slot = folder_slot.Folder(self.path, Full())
         slot.open(MANIFEST)
         with self.assertRaises(slots.Bad) as raised:
             slot.write(ARTIFACT)

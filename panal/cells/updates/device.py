@@ -15,45 +15,26 @@ from panal.cells.updates import machine, messages
 from panal.protocol import backoff, topics
 from panal.protocol.errors import BadRequest
 
-MODULES = (
-    "panal.cells.updates.device",
-    "panal.cells.updates.machine",
-    "panal.cells.updates.messages",
-    "panal.board.slots",
-    "panal.board.link",
-)
-"""What need not stay in memory once it is over."""
 KEYS = "update.pub"  # lines of moduli in base64; whoever holds the key to one of them may sign
-LOOK_S = 0.25
 GOODBYE_S = 1
 ENOSPC = 28
 
 
 async def run(board, updates):
-    """Until nothing is left to do now: after how many ms to look again."""
+    """Until nothing is left to do now: after how many ms to look again. Raises MemoryError."""
     boot = board.hardware.boot()
-    early_ms = _early_ms(updates.told, board.clock.now_ms())
-    if boot is None or early_ms:
-        return early_ms or EVERY_MS
+    if boot is None:
+        return EVERY_MS
     driver = Driver(board, updates, boot)
     try:
         return await driver.run()
+    except MemoryError:
+        raise
     except Exception as error:  # whatever it is, the board does its work
         board.log.error("update: %r" % error)
-        if driver.machine.state == machine.TRIAL:  # a version that cannot conclude its own trial
-            boot.back()
-            board.hardware.restart("update")
         return EVERY_MS // 24
     finally:
         driver.close()
-
-
-def _early_ms(told, now_ms):
-    """How long the twin wants us to wait, `{"release", "not_before_ms"}`, so that a fleet does not come at once."""
-    not_before_ms = told.get("not_before_ms") if isinstance(told, dict) else None
-    if not isinstance(not_before_ms, int) or now_ms is None:
-        return 0
-    return max(0, min(not_before_ms - now_ms, EVERY_MS))
 
 
 class Driver:
@@ -61,10 +42,11 @@ class Driver:
         self._board = board
         self._updates = updates
         self._boot = boot
-        self._slot = boot.open(board.storage)
+        self._opened = None
         self._client = None
+        self._block = None
         model, version = board.config["model"], board.hardware.FIRMWARE
-        self.machine = machine.Machine(self._record(), boot, model, version, panal.SECURITY_VERSION, 0)
+        self.machine = machine.Machine(self._record(), boot, model, version, panal.SECURITY_VERSION)
 
     async def run(self):
         made = self.machine
@@ -73,9 +55,6 @@ class Driver:
         while True:
             for event in made.events():
                 await getattr(self, event[0])(*event[1:])
-            if made.state == machine.TRIAL:
-                self._look()
-                await asyncio.sleep(LOOK_S)
             if made.is_over():
                 break
         return made.wait_ms if made.state == machine.WAITING else EVERY_MS
@@ -94,9 +73,11 @@ class Driver:
             self._client = None
         self._board.is_busy = False
 
-    def _look(self):
-        board = self._board
-        self.machine.receive_state(board.link.is_up, board.supervisor.is_well(), board.clock.monotonic_ms())
+    def _slot(self):
+        """The slot that does not run, brought into memory when it is first needed."""
+        if self._opened is None:
+            self._opened = self._boot.open(self._board.storage)
+        return self._opened
 
     # the flash
 
@@ -121,7 +102,7 @@ class Driver:
             return []
 
     async def open(self, manifest):
-        self._try(lambda: self.machine.receive_position(self._slot.open(manifest)))
+        self._try(lambda: self.machine.receive_position(self._slot().open(manifest)))
 
     def _try(self, act):
         try:
@@ -134,21 +115,13 @@ class Driver:
 
     async def verify(self, manifest):
         self._board.log.info("update: checking %s" % manifest.version)
-        self.machine.receive_verified(self._distrust(manifest) or await self._slot.verify(manifest))
+        self.machine.receive_verified(self._distrust(manifest) or await self._slot().verify(manifest))
 
     async def clear(self):
-        self._slot.clear()
+        self._slot().clear()
 
     async def switch(self, slot):
         self._boot.begin(slot)
-
-    async def keep(self):
-        self._boot.keep()
-        self._board.log.info("update: %s is kept" % self._board.hardware.FIRMWARE)
-
-    async def back(self):
-        self._board.log.error("update: going back")
-        self._boot.back()
 
     async def restart(self):
         self.close()
@@ -181,14 +154,17 @@ class Driver:
             self.machine.receive_offer(None, None)
 
     async def fetch(self, sha256, offset, length):
+        if self._block is None:
+            self._block = memoryview(bytearray(messages.BLOCK_BYTES))
+        block = self._block[:length]
         try:
             path = topics.HTTP_PREFIXES[0] + topics.artifact_path(sha256)
-            status, data, retry_s = await self._server().fetch(path, offset, length)
+            status, size, retry_s = await self._server().fetch(path, offset, block)
         except OSError as error:
             self._fail(error)
             return
-        if status == 206 and data:
-            self._try(lambda: self.machine.receive_written(self._slot.write(data[:length])))
+        if status == 206 and size:
+            self._try(lambda: self.machine.receive_written(self._slot().write(block[:size])))
         elif status == 416:
             self.machine.receive_refusal("bad_artifact")
         else:
@@ -224,21 +200,16 @@ class Driver:
         waits.failures, self._updates.failures = self._updates.failures, self._updates.failures + 1
         wait_ms = waits.next_ms(self._board.random())
         self.machine.receive_failure(max(wait_ms, 1000 * (retry_s or 0)))
-        if self.machine.state == machine.TRIAL:
-            self.close()  # the link, too, must have its turn
 
     def _server(self):
         """The connection to the server, opened when it is first needed. Raises OSError."""
         if self._client is None:
-            from panal.board import link
-
             board, config = self._board, self._board.config
-            address = link.http_address(config["server"])
-            if board.tls is None and not config["plain_public"] and not link.is_private(address[0]):
+            if board.server is None:
                 raise OSError(1, "no TLS to a public address")
             if board.tls is not None:
                 board.is_busy = True
                 board.link.drop()
             headers = ("X-Device-Id: " + config["device_id"], "X-Device-Key: " + config["token"])
-            self._client = http.Client(lambda: board.connect(address, board.tls), "%s:%d" % address, headers)
+            self._client = http.Client(lambda: board.connect(board.server, board.tls), "%s:%d" % board.server, headers)
         return self._client

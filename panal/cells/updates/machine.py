@@ -1,17 +1,15 @@
 """One board's update, from the offer to a version that works, whatever happens to power and network in between.
 
-The new version is written into the slot that does not run, and gets the board for a trial. Until it has reached the
-server, the boot pointer calls the old version the good one, and goes back to it by itself. What must outlive a restart
-is in `record`, kept on flash; how far a download is, the slot knows.
+The new version is written into the slot that does not run, and gets the board for a trial (trial.py), before which
+nothing of this is loaded. Until it has reached the server, the boot pointer calls the old version the good one, and
+goes back to it by itself. What must outlive a restart is in `record`, kept on flash; how far a download is, the slot
+knows.
 """
 
 from panal.cells.updates import messages
 from panal.cells.updates.messages import CONFIRMING, DONE, DOWNLOADING, INSTALLING, REFUSED, ROLLED_BACK
 from panal.protocol.errors import BadRequest
 
-TRIAL_MS = 90000  # from the start, until the server must be reached
-WELL_MS = 5000  # so long the new version runs before it is called well
-AGAIN_MS = 3000  # between two tries to reach the server in a trial
 PERCENT_STEP = 10  # of one report to the next
 MAX_SWITCHES = 2  # an image whose start nobody counts gets no third one
 MAX_TRIED = 8
@@ -22,8 +20,7 @@ ASKING = "asking"  # the server is asked what there is
 CHECKING = "checking"  # the offer's signature is being checked
 LOADING = "loading"  # blocks come into the other slot
 VERIFYING = "verifying"  # what lies there is read again, and compared with what was signed
-SWITCHING = "switching"  # the boot pointer names another slot; the restart comes
-TRIAL = "trial"  # this is the new version, and it has not proved itself
+SWITCHING = "switching"  # the boot pointer names the other slot; the restart comes
 REPORTING = "reporting"  # it is over, and the server does not know yet how
 WAITING = "waiting"  # for the network, or for its turn; `wait_ms` says how long
 
@@ -42,8 +39,7 @@ TRANSITIONS = {
     (VERIFYING, "again"): LOADING,
     (VERIFYING, "switch"): SWITCHING,
     (VERIFYING, "over"): REPORTING,
-    (TRIAL, "over"): REPORTING,
-    (TRIAL, "back"): SWITCHING,
+    (IDLE, "over"): REPORTING,
     (REPORTING, "later"): WAITING,
     (REPORTING, "reported"): IDLE,
 }
@@ -58,14 +54,13 @@ class Machine:
 
     ("save",) keep `record` on flash · ("ask",) · ("check", manifest) · ("open", manifest) the other slot, which is
     emptied unless a part of this artifact lies in it · ("fetch", sha256, offset, length) and write it there ·
-    ("verify", manifest) · ("clear",) the other slot · ("switch", slot) let the pointer try it · ("keep",) what runs is
-    the good one now · ("back",) the pointer no longer tries it · ("restart",) · ("tell", id, progress) if it can be ·
-    ("report", id, progress) until it is answered.
+    ("verify", manifest) · ("clear",) the other slot · ("switch", slot) let the pointer try it · ("restart",) ·
+    ("tell", id, progress) if it can be · ("report", id, progress) until it is answered.
     """
 
-    def __init__(self, record, boot, board, version, security_version, now_ms):
+    def __init__(self, record, boot, board, version, security_version):
         """`record`: what was kept, or None. `boot`: how the board started, with the names `slot` (which runs), `other`,
-        `is_trial`, `number` (of changes of the pointer) and `why` (it went back), and `kinds` of artifact it takes."""
+        `number` (of changes of the pointer), `why` (it went back) and `kinds` of artifact it takes."""
         self.record = {"tried": [], "floor": 0}
         self.record.update(EMPTY)
         self.record.update(record or {})
@@ -75,11 +70,8 @@ class Machine:
         self._board = board
         self._version = version
         self._floor = max(security_version, self.record["floor"])
-        self._started_ms = now_ms
-        self._next_ms = now_ms
         self._percent = -PERCENT_STEP
         self._was_resumed = False
-        self._is_confirming = False
         self._events = []
         self._offer = self._kept_offer()
         self._wake()
@@ -109,26 +101,13 @@ class Machine:
             self._report()
         elif stage == NONE or self._offer is None:
             self.record.update(EMPTY)
-            if boot.is_trial:  # of what, nobody knows any more: whoever reaches the server is good
-                self.state = TRIAL
-        elif stage == TRIED and boot.slot == self.record["slot"]:
-            self._wake_in_trial()
+        elif stage == TRIED and boot.slot == self.record["slot"]:  # and what could not prove itself does not run
+            self._go_over(DONE, "")
         elif stage == TRIED and (boot.number != self.record["number"] or self.record["switches"] >= MAX_SWITCHES):
-            self.state = TRIAL
             self._go_over(ROLLED_BACK, self.record["why"] or boot.why or "crash_loop")
         else:  # a download, or the power went before the pointer was written
             self.state = WAITING
             self.ask()
-
-    def _wake_in_trial(self):
-        if not self._boot.is_trial:  # kept, and the power went before that was noted
-            self.state = TRIAL
-            self._go_over(DONE, "")
-        elif self.record["why"]:  # given up, and the power went before the pointer was written
-            self.state = TRIAL
-            self._give_up(self.record["why"])
-        else:
-            self.state = TRIAL
 
     # the offer
 
@@ -241,54 +220,21 @@ class Machine:
             record.update({"stage": TRIED, "number": self._boot.number, "switches": record["switches"] + 1, "why": ""})
             self._do("save")  # before the pointer: a slot that starts must find out what it is
             self._do("switch", record["slot"])
+            self._tell(CONFIRMING, None)
             self._do("restart")
-
-    # the trial
-
-    def receive_state(self, has_server, is_well, now_ms):
-        """Whether the link is up and all tasks are well; to be called several times a second during a trial."""
-        if self.state != TRIAL:
-            return
-        passed_ms = now_ms - self._started_ms
-        if not is_well:
-            self._give_up("self_test")
-        elif passed_ms >= TRIAL_MS:
-            self._give_up("no_server")
-        elif not has_server or passed_ms < WELL_MS or now_ms < self._next_ms or self._is_confirming:
-            return
-        elif self._offer is None:
-            self._do("keep")
-            self.state = IDLE
-        else:
-            self._is_confirming = True
-            self._next_ms = now_ms + AGAIN_MS
-            self._do("report", self._id(), messages.build_progress(CONFIRMING))
-
-    def _give_up(self, reason):
-        self._move("back")
-        if self._offer is not None:
-            self.record["why"] = reason
-            self._do("save")  # before the pointer: the old version tells why
-        self._do("back")
-        self._do("restart")
 
     # the end
 
     def receive_reported(self):
         """The server has heard a report, or will never want it."""
-        if self.state == TRIAL:
-            self._do("keep")
-            self._go_over(DONE, "")
-        elif self.state == REPORTING:
+        if self.state == REPORTING:
             self._move("reported")
             self.record.update(EMPTY)
             self._do("save")
 
     def receive_failure(self, wait_ms):
         """The network failed, or the server has no time; try again in `wait_ms`."""
-        if self.state == TRIAL:
-            self._is_confirming = False
-        elif self.state in (ASKING, LOADING, REPORTING):
+        if self.state in (ASKING, LOADING, REPORTING):
             self._wait(wait_ms)
 
     def _go_over(self, end, reason):

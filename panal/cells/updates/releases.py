@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from panal import firmware
+from panal.virtual.build import SIMULATION
 
 from . import messages
 
@@ -27,11 +28,15 @@ def build(
     pins: str = "",
     foreign_cells: frozenset[str] = frozenset(),
 ) -> bytes:
-    """A release file with the firmware of a model, compiled from these sources. Raises BadRequest."""
+    """A release file with the firmware of a model, compiled from these sources. Raises BadRequest.
+
+    Virtual devices take it too, so it keeps the names that their simulation uses.
+    """
     release = firmware.Release(version, security_version)
+    about: dict[str, Any] = {"model": model, "board": board, "pins": pins, "foreign_cells": foreign_cells}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "build"
-        firmware.build(folder, model=model, board=board, pins=pins, foreign_cells=foreign_cells, release=release)
+        firmware.build(folder, **about, release=release, users=[firmware.PACKAGE / name for name in SIMULATION])
         names = sorted(path.relative_to(folder).as_posix() for path in (folder / "panal").rglob("*") if path.is_file())
         return of_files([(name, (folder / name).read_bytes()) for name in names], model, version, security_version, key)
 

@@ -1,7 +1,7 @@
 import json
 import unittest
 
-from panal.cells.updates import machine, messages
+from panal.cells.updates import machine, messages, trial
 from panal.cells.updates.tests import releases
 
 OLD, NEW = "1.0.0", "1.2.0"
@@ -30,7 +30,6 @@ class World:
         self.has_server = True
         self.lives = self.fetched = self.cuts = 0
         self.is_damaged = False
-        self.now_ms = 0
         self.refused_at = None  # what the slot says instead of taking a block
 
     def offer(self, id="u1", attempt=1, not_before_ms=None, kind="app", **changes):
@@ -63,14 +62,6 @@ class World:
         self.change()
         self.trial, self.left, self.number, self.why = slot, 3, self.number + 1, ""
 
-    def keep(self):
-        self.change()
-        self.good, self.trial, self.number = self.trial, "", self.number + 1
-
-    def back(self):
-        self.change()
-        self.trial, self.number = "", self.number + 1
-
     def other(self):
         return "b" if self.running == "a" else "a"
 
@@ -91,28 +82,44 @@ class World:
     def is_new(self):
         return self.versions[self.running] == NEW
 
-    def live(self, seconds=200):
+    def live(self):
         """From power on to the restart, True, or until nothing is left to do."""
         boot = self.boot()
         if self.is_new() and self.behaviour == "crashes":
             return True
+        if self.running == self.trial and not self.judged():
+            return True
         record = json.loads(self.kept) if self.kept else None
-        self.born_ms = self.now_ms
-        version, floor = self.versions[self.running], 1
-        self.machine = machine.Machine(record, boot, "lights-4", version, floor, self.now_ms)
+        self.machine = machine.Machine(record, boot, "lights-4", self.versions[self.running], 1)
         if self.machine.is_over():
             self.machine.ask()
-        for _ in range(seconds * 4):
-            self.now_ms += 250
-            is_deaf = self.is_new() and self.behaviour == "deaf"
-            is_well = not (self.is_new() and self.behaviour == "sick")
-            self.machine.receive_state(self.has_server and not is_deaf, is_well, self.now_ms)
+        for _ in range(100):
             for event in self.machine.events():
                 if event[0] == "restart":
                     return True
                 getattr(self, event[0])(*event[1:])
             if self.machine.is_over():
                 return False
+        raise AssertionError("it never ends")
+
+    def judged(self):
+        """The trial, panal/cells/updates/trial.py: whether the new version stays."""
+        record = json.loads(self.kept)
+        verdict = record["why"]
+        for passed_ms in range(0, 100000, 250):
+            if verdict:
+                break
+            verdict = trial.judge(self.has_server and self.behaviour != "deaf", self.behaviour != "sick", passed_ms)
+            self.passed_ms = passed_ms
+        if verdict == trial.KEEP:
+            self.change()
+            self.good, self.trial, self.number = self.trial, "", self.number + 1
+            return True
+        record["why"] = verdict
+        self.change()
+        self.kept = json.dumps(record)
+        self.change()
+        self.trial, self.number, self.why = "", self.number + 1, verdict
         return False
 
     def run(self, lives=40):
@@ -227,9 +234,13 @@ class WayTest(unittest.TestCase):
     def test_a_trial_ends_after_90_s(self):
         world = World("deaf")
         world.live()
-        begun_ms = world.now_ms
         world.live()
-        self.assertEqual(world.now_ms - begun_ms, 90000)
+        self.assertEqual(world.passed_ms, trial.TRIAL_MS)
+        self.assertEqual(trial.TRIAL_MS, 90000)
+
+    def test_a_trial_is_not_over_before_it_ran_for_a_while(self):
+        self.assertEqual(trial.judge(True, True, trial.WELL_MS - 1), "")
+        self.assertEqual(trial.judge(True, True, trial.WELL_MS), trial.KEEP)
 
     def test_a_download_goes_on_where_the_network_left_it(self):
         world = World()
@@ -277,7 +288,10 @@ class WayTest(unittest.TestCase):
 
     def test_another_release_takes_the_place_of_one_half_loaded(self):
         world = World()
-        world.live(0)
+        world.budget = 3
+        with self.assertRaises(PowerCut):
+            world.live()
+        world.have["b"] = 0  # as a slot is emptied that holds another artifact
         world.offers = [world.offer(id="u2", version="1.3.0")]
         world.run()
         self.assertEqual(world.reports[-1][0], "done")
