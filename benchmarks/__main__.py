@@ -16,6 +16,7 @@ SUBJECTS = {
     "cameras": "benchmarks.cameras:cameras",
     "cameras-soak": "benchmarks.cameras:soak",
     "lights": "benchmarks.lights:switched",
+    "rollout": "benchmarks.rollout:rolled_out",
     "kept": "benchmarks.kept:kept",
     "alerts": "benchmarks.alerts:handed_over",
 }

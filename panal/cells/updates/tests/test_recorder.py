@@ -16,6 +16,7 @@ from panal.control.tests.cases import collected
 from panal.protocol.errors import BadRequest, Forbidden, NotFound
 
 from .boards import ask, say, stage, states, take, tell
+from .conftest import make_fleet
 
 
 def now_of(rollout):
@@ -208,6 +209,31 @@ def test_a_stage_does_not_wait_for_ever_for_boards_that_are_away(release, fleet,
     assert [one.state for one in rollout.stages.all()] == ["running", "waiting"]
     recorder.on_time(timezone.now() + timedelta(minutes=61))
     assert [one.state for one in rollout.stages.all()] == ["done", "running"]
+
+
+@pytest.mark.parametrize(("error_pct", "end"), [(10, "done"), (3, "stopped")])
+def test_two_hundred_boards_of_which_one_in_twenty_fails(release, account, actor, error_pct, end):
+    """It goes on or stops by its thresholds, and no board is updated twice, however often it asks and tells."""
+    ids = make_fleet(account, actor, 200)
+    pace = actions.Pace([actions.stages.Plan(percent, 60, error_pct) for percent in (20, 50, 100)], jitter_s=0)
+    rollout = actions.begin_rollout(release=release, device_ids=ids, actor=actor, pace=pace)
+    bad = {id for number in range(3) for id in stage(rollout, number)[::20]}
+    good, taken = set(), []
+    for _ in range(5):
+        old = [id for id in ids if id not in good]
+        offered = [id for id, offer in zip(old, ask(*old), strict=True) if offer]
+        assert not any(ask(*good, version="9.1.0"))
+        taken += offered
+        for word in ("downloading", "confirming", "done", "done"):
+            tell(word, *(id for id in offered if id not in bad))
+        for word in ("downloading", "rolled_back", "rolled_back"):
+            tell(word, *(id for id in offered if id in bad), reason="self_test")
+        good |= {id for id in offered if id not in bad}
+    assert now_of(rollout)[0] == end
+    assert len(taken) == len(set(taken))
+    found = {state: len(rows) for state, rows in states(rollout).items()}
+    held = {"done": 38, "rolled_back": 2, "waiting": 60, "queued": 100}
+    assert found == ({"done": 190, "rolled_back": 10} if end == "done" else held)
 
 
 def test_a_group_of_boards_costs_the_same_as_one(rollout):
