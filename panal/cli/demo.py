@@ -39,6 +39,15 @@ LIGHTS = (
 )
 MADRID = (40.4168, -3.7038)
 ROSAS_CARD = "04A1B2C3"
+WEARERS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "Rosa",
+        "birth_year": 1941,
+        "position": "chest",
+        "emergency": "Toma anticoagulantes. La llave la tiene la vecina del 2º.",
+    },
+    {"name": "Tomás", "birth_year": 1938, "position": "waist"},
+)
 
 
 def demo(
@@ -83,6 +92,8 @@ def _household(folder: Path) -> dict[str, Any]:
     missing = [board for board in BOARDS if board[0] not in models]
     if missing:
         kept["boards"] += _mint_boards(kept, missing)
+        if any(board[0] == "wearable-1" for board in missing):
+            _dress(kept)
         if any(board[0] == "door-1" for board in missing):
             _let_rosa_in(kept)
         if any(board[0] == "lights-4" for board in missing):
@@ -125,6 +136,21 @@ def _mint_boards(kept: dict[str, Any], wanted: list[tuple[str, str, str, dict[st
     return boards
 
 
+def _dress(kept: dict[str, Any]) -> None:
+    """Who wears the first two wearables, and that the demo's caregiver looks after them."""
+    from panal.cells.accounts.actor import system
+    from panal.cells.accounts.models import User
+    from panal.cells.care import actions
+    from panal.cells.devices.models import Device
+
+    account_id = kept.get("account_id") or kept["boards"][0]["account_id"]
+    actor, caregivers = system("panal demo"), [User.objects.get(email=PEOPLE[1][0]).pk]
+    worn = [board["device_id"] for board in kept["boards"] if board["model"] == "wearable-1"]
+    for device_id, values in zip(worn, WEARERS, strict=False):
+        wearer = actions.save_wearer(account_id=account_id, actor=actor, caregivers=caregivers, **values)
+        actions.give_device(wearer=wearer, device=Device.objects.get(pk=device_id), actor=actor)
+
+
 def _let_rosa_in(kept: dict[str, Any]) -> None:
     """Somebody who comes in at every door with the card that lies on the bench."""
     from panal.cells.access import actions
@@ -147,8 +173,8 @@ def _light_rooms(kept: dict[str, Any]) -> None:
     board = next(board for board in kept["boards"] if board["model"] == "lights-4")
     account_id, actor, now = board["account_id"], system("panal demo"), timezone.now()
     for channel, (room, name, icon, wiring) in enumerate(LIGHTS, 1):
-        place = {"account_id": account_id, "sector": _sector(account_id, room, actor)}
-        lamp = Light.objects.create(device_id=board["device_id"], channel=channel, name=name, icon=icon, **place)
+        lamp = Light.objects.create(device_id=board["device_id"], channel=channel, account_id=account_id)
+        actions.change_light(light=lamp, actor=actor, name=name, icon=icon, sector=_sector(account_id, room, actor))
         actions.change_channel(light=lamp, actor=actor, now=now, **wiring)
     home = {"time_zone": "Europe/Madrid", "latitude_deg": MADRID[0], "longitude_deg": MADRID[1]}
     actions.change_home(account_id=account_id, actor=actor, now=now, **home)
