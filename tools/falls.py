@@ -1,6 +1,7 @@
 """Trains the two models of the fall wearable from recordings that lie outside of this project: docs/falls.md.
 
     python tools/falls.py posture RECORDINGS.npz …     the board's trees: panal/cells/care/posture.py
+    python tools/falls.py held-out RECORDINGS.npz …    writes nothing: how good both are for people they have not seen
     python tools/falls.py judgement RECORDINGS.npz …   the server's second stage: panal/cells/care/judgement.json
                                                        and its calibration plot, docs/images/falls-calibration.svg
 
@@ -159,10 +160,10 @@ def held_out(data: Data, options: dict[str, Any]) -> Any:
     return scores
 
 
-def calibrated(data: Data, scores: Any) -> tuple[float, float]:
+def calibrated(data: Data, scores: Any, but_fold: int = -1) -> tuple[float, float]:
     """Platt's slope and offset on held-out scores of whole trials, each file and each outcome with the same weight."""
     best = data.best(scores)
-    there = np.isfinite(best)
+    there = np.isfinite(best) & (data.fold_of_trial != but_fold)
     weights = np.zeros(len(best))
     for number in np.unique(data.file_of_trial):
         for is_fall in (False, True):
@@ -233,22 +234,53 @@ def board(files: list[Path]) -> None:
     for name, limit in (("board alone", 0.5), ("as the gate of the second stage", GATE)):
         print(f"{name}, subjects held out")
         report(data, files, chance >= limit)
-    write_trees(train(data, data.label >= 0, options), calibration)
+    write_trees(board_values(train(data, data.label >= 0, options), calibration))
 
 
-def write_trees(model: HistGradientBoostingClassifier, calibration: tuple[float, float]) -> None:
-    """Leaves in 256ths of log odds, calibrated, so that 0 is an even chance."""
+def board_values(model: HistGradientBoostingClassifier, calibration: tuple[float, float]) -> dict[str, Any]:
+    """What posture.py holds: leaves in 256ths of log odds, calibrated, so that 0 is an even chance."""
     slope, offset = calibration
     start = round(UNIT * (slope * float(model._baseline_prediction[0, 0]) + offset))
     trees = [whole_tree(stage[0].nodes, slope * UNIT) for stage in model._predictors]
     gate = round(UNIT * float(np.log(GATE / (1 - GATE))))
-    values = {"START": start, "THRESHOLD": 0, "GATE": gate, "TREES": _bytes(np.array(trees, dtype="<i2").tobytes())}
+    return {"START": start, "THRESHOLD": 0, "GATE": gate, "TREES": np.array(trees, dtype="<i2").tobytes()}
+
+
+def write_trees(values: dict[str, Any]) -> None:
     path = Path(posture.__file__)
     text = path.read_text(encoding="utf-8")
     for name, value in values.items():
-        written = f"{name} = {value}".replace("\\", r"\\")
+        literal = _bytes(value) if isinstance(value, bytes) else value
+        written = f"{name} = {literal}".replace("\\", r"\\")
         text = re.sub(rf"(?ms)^{name} = (?:\(\n.*?^\)|[^\n]*)", written, text)
     path.write_text(text, encoding="utf-8")
+
+
+def held_out_report(files: list[Path]) -> None:
+    """The programs themselves play every recording, with models that have not seen its subject."""
+    boards, judges = Data(files, suspicions_of_board), Data(files, suspicions_of_judge)
+    scores = held_out(boards, BOARD | STRENGTH), held_out(judges, JUDGE | STRENGTH)
+    tallies = {(number, stage): recordings.Tally() for number in range(len(files)) for stage in (False, True)}
+    for fold in range(FOLDS):
+        _install(boards, judges, scores, fold)
+        for index in np.nonzero(boards.fold_of_trial == fold)[0]:
+            trial = boards.trials[index]
+            for stage in (False, True):
+                tally = tallies[int(boards.file_of_trial[index]), stage]
+                tally.add(trial, recordings.alarms(trial, "posture", stage))
+    for (number, stage), tally in tallies.items():
+        print(json.dumps({"data": files[number].name, "second_stage": stage, **tally.document()}))
+
+
+def _install(boards: Data, judges: Data, scores: tuple[Any, Any], fold: int) -> None:
+    """In this process: the models of everybody who is not in this fold."""
+    rows = (boards.fold != fold) & (boards.label >= 0)
+    model = train(boards, rows, BOARD | STRENGTH)
+    for name, value in board_values(model, calibrated(boards, scores[0], fold)).items():
+        setattr(posture, name, value)
+    rows = (judges.fold != fold) & (judges.label >= 0)
+    found = exported(train(judges, rows, JUDGE | STRENGTH), calibrated(judges, scores[1], fold), 0)
+    judgement._model = lambda: found  # type: ignore[assignment]
 
 
 def _bytes(data: bytes) -> str:
@@ -311,12 +343,14 @@ FRAME = (
 
 def main(arguments: Iterable[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["posture", "judgement"])
+    parser.add_argument("what", choices=["posture", "judgement", "held-out"])
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--version", type=int, default=1)
     given = parser.parse_args(list(arguments))
     if given.what == "posture":
         board(given.files)
+    elif given.what == "held-out":
+        held_out_report(given.files)
     else:
         judge(given.files, given.version)
 

@@ -6,7 +6,7 @@ from importlib import import_module
 import typer
 
 # every one is light to import: Django comes in when a command runs
-SUBJECTS = ("user", "device", "board", "token", "virtual", "tls", "updates")
+SUBJECTS = ("user", "device", "board", "token", "virtual", "tls", "care", "updates")
 COMMANDS = ("serve", "demo", "doctor")
 
 

@@ -165,7 +165,7 @@ class Bench:
                 parts["led"].seen = lambda pattern: self.tell("led", pattern)
                 parts["led"].look()
             self.tell("link", "up" if board.link.is_up else "down")
-            if "motion" in parts:
+            if "care" in board.cells:
                 self.tell("countdown", board.cells["care"].countdown_s(board.clock.monotonic_ms()))
             if "camera" in parts:
                 self.tell("stream", "up" if parts["led"].is_lit else "down")

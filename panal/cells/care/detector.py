@@ -86,6 +86,9 @@ class Ring:
 class Posture(Ring):
     """A fall is a shock after which the body lies otherwise than before, and differently from how people sit down.
 
+    A stumble before the fall may be certain enough too: what comes in the four seconds after a suspicion that was said
+    is said again only where it is more certain, and then is the same fall.
+
     Four seconds after every suspicion eleven numbers go through small trees (panal/cells/care/posture.py).
     """
 
@@ -93,6 +96,8 @@ class Posture(Ring):
         Ring.__init__(self, BEFORE + WAIT + 1)
         self.score = None
         self._threshold = threshold
+        self._said = 0  # the score of the last fall, and until when what is looked at happened before that was said
+        self._same_until = 0
         self._count = 0
         self._peak = 0  # the largest |a|² of the suspicion that is open, and when it was
         self._peak_at = 0
@@ -129,10 +134,11 @@ class Posture(Ring):
         self._first = (self._first + 1) % PENDING
         self._waiting -= 1
         self.score = posture.score(self.numbers())
-        if self.score < self._threshold:
+        is_same = self._count < self._same_until
+        if self.score < self._threshold or is_same and self.score <= self._said:
             return False
+        self._said, self._same_until = self.score, self._count + WAIT + 1
         self.ago = WAIT
-        self._waiting = 0  # what still waits is the same fall
         return True
 
     def numbers(self):

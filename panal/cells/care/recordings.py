@@ -11,14 +11,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import detector
+from . import classic, detector, judgement, posture
 
 LSB_PER_G = 4096
 FS_HZ = 50
 EARLY = 50
 """An alarm up to one second before the impact, which is the largest |a|, still counts as this fall's."""
+SAME_FALL = 500
 MERGED = 150
 """Alarms closer together than three seconds are one."""
+PROFILES = ("posture", "classic")
+SURE = 0.5
+"""So likely must the second stage find a fall that somebody is told of it at once."""
 NEEDED = ("acc", "start", "length", "is_fall", "subject", "activity")
 
 Counts = Any  # an array (n, 3) of numpy, int16
@@ -152,3 +156,59 @@ def _trials(arrays: dict[str, Any]) -> Iterator[Trial]:
 def mirrored(counts: Counts) -> Counts:
     """With its end once more backwards, so that what happened in the last four seconds is decided too."""
     return np.concatenate([counts, counts[: -detector.WAIT - 1 : -1]])
+
+
+def evaluate(trials: list[Trial], profile: str, has_second_stage: bool) -> Tally:
+    """Every trial is played to a detector of its own."""
+    tally = Tally()
+    for trial in trials:
+        tally.add(trial, alarms(trial, profile, has_second_stage))
+    return tally
+
+
+def alarms(trial: Trial, profile: str, has_second_stage: bool) -> list[int]:
+    """At which samples of the trial it is told that somebody fell; those decided after its end count as at its end."""
+    if has_second_stage:
+        return [at for at, window, before in _falls(trial) if _is_confirmed(window, before)]
+    machine = _machine(profile, False)
+    counts = trial.counts if profile == "classic" else mirrored(trial.counts)
+    decided = [at for at, (x, y, z) in enumerate(counts.tolist()) if machine.receive_sample(x, y, z)]
+    return [min(at, len(trial.counts)) for at in decided]
+
+
+def _falls(trial: Trial) -> list[tuple[int, Any, int]]:
+    """What a board tells of a trial to the second stage: (when, window, samples before the impact) of each fall.
+
+    As on a board, what follows within ten seconds is the same fall, and its most certain window is sent.
+    """
+    machine, found = _machine("posture", True), []
+    first, best = -SAME_FALL, 0
+    for at, (x, y, z) in enumerate(mirrored(trial.counts).tolist()):
+        if not machine.receive_sample(x, y, z):
+            continue
+        if at - first >= SAME_FALL:
+            first, best = at, machine.score
+            found.append((min(at, len(trial.counts)), machine.window(), machine.before()))
+        elif machine.score > best:
+            best = machine.score
+            found[-1] = (min(at, len(trial.counts)), machine.window(), machine.before())
+    return found
+
+
+def _machine(profile: str, has_second_stage: bool) -> Any:
+    if profile == "classic":
+        return classic.Classic()
+    return detector.Posture(posture.GATE if has_second_stage else posture.THRESHOLD)
+
+
+def _is_confirmed(window: Any, before: int) -> bool:
+    """What the server says of the window that the board sends."""
+    found = judgement.judge(points(window, before))
+    return found is None or found.p_fall >= SURE
+
+
+def points(window: Any, before: int) -> list[tuple[int, int, float, float, float]]:
+    """A window of counts as the samples of an event."""
+    rows = np.array(window, dtype=float).reshape(-1, 3) / LSB_PER_G
+    step_ms = 1000 // FS_HZ
+    return [(n, step_ms * (n - before), *row) for n, row in enumerate(rows.tolist())]

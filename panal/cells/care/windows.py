@@ -9,6 +9,7 @@ DRAFT = FOLDER + "/draft"
 MOST_WINDOWS = 4
 AGAIN_MS = 15000
 TRIES = 5
+BETTER_MS = 5000
 PART = 25  # samples; three bytes are four letters, so that pieces of base64 join
 
 
@@ -19,6 +20,7 @@ class Windows:
         self._board = board
         self._uids = [name for name in board.storage.names(FOLDER) if name != "draft"]
         self._said_ms = None
+        self._kept_ms = -BETTER_MS
         self._tries = 0
         board.storage.folder(FOLDER)
         board.hear["samples"] = self._hear
@@ -27,11 +29,13 @@ class Windows:
 
             link_http.SAYING["samples"] = _request
 
-    def keep(self, uid, ring):
-        """What the detector has of the fall that it just found."""
+    def keep(self, uid, ring, now_ms):
+        """What the detector has of the fall that it just found; a better one for the same fall may follow."""
         self._board.storage.write_parts(DRAFT, lambda: _parts(ring))
         self._board.storage.rename(DRAFT, _file(uid))
-        self._uids.append(uid)
+        if uid not in self._uids:
+            self._uids.append(uid)
+        self._kept_ms = now_ms
         while len(self._uids) > MOST_WINDOWS:
             self._forget()
 
@@ -41,19 +45,29 @@ class Windows:
             self._close()
             return False
         is_time = self._said_ms is None or now_ms - self._said_ms >= AGAIN_MS
+        is_time = is_time and now_ms - self._kept_ms >= BETTER_MS
         if is_time and self._board.link.is_up and not self._board.outbox.is_waiting(self._uids[0]):
             self._say(now_ms)
         return True
 
     def _say(self, now_ms):
+        self._said_ms = now_ms
+        self._tries += 1
+        try:
+            self._say_first()
+        except MemoryError:
+            self._board.log.warning("samples wait: no room")
+
+    def _say_first(self):
         text = self._board.storage.read_one(_file(self._uids[0]))
-        if text is None or self._tries >= TRIES:
+        if text is None or self._tries > TRIES:
             self._forget()
             return
         before, _, counts = text.partition(" ")
+        del text
         said = {"uid": self._uids[0], "before": int(before), "rate_hz": FS_HZ, "counts": counts}
-        if self._board.link.say("samples", said):
-            self._said_ms, self._tries = now_ms, self._tries + 1
+        if not self._board.link.say("samples", said):
+            self._tries -= 1
 
     def _hear(self, document):
         """The server has them, or never wants them."""
