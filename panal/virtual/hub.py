@@ -27,7 +27,7 @@ AIR = (
 )
 """The networks that the bench's boards hear: the one they know, one to move to, and one that is not ours."""
 SEEN = (
-    *("led", "link", "queue", "heap", "portal", "stream", "flash", "lcd", "leds", "lock", "door", "lamps", "screen"),
+    *("led", "link", "queue", "heap", "portal", "stream", "flash", "lcd", "leds", "lock", "door", "lamps", "local"),
     "countdown",
 )
 SAID = ("press", "wifi", "battery", "tilt", "camera", "card", "knob", "door", "exit", "wall", "shake")
@@ -263,6 +263,7 @@ class Child:
             "night": self.surroundings.get("night", False),
             "door": self._door() if self.has_door else None,
             "lights": self._lights() if self.has_lights else None,
+            "local": self.seen.get("local") or "",
             "is_worn": self.board.model.startswith("wearable-"),
             "countdown": self.seen.get("countdown") if self.power.is_set() else None,
             "log": self.lines,

@@ -176,8 +176,17 @@ def change_light(
     if before == _said_of(light):
         return light
     light.save(update_fields=["name", "icon", "sector", "when_away"])
+    _name_on_board(light)
     _about("light.changed", light, actor, before, _said_of(light))
     return light
+
+
+def _name_on_board(light: Light) -> None:
+    """For the board's own page, which people use when there is no server to ask."""
+    if light.device.model.pins:
+        about = {"name": str(light)[: machine.MAX_NAME], "room": str(light.sector or "")[: machine.MAX_NAME]}
+        patch = {"lights": {"settings": {"channels": {str(light.channel): about}}}}
+        devices.lay_desired(device=light.device, patch=patch)
 
 
 def _said_of(light: Light) -> dict[str, Any]:
@@ -193,6 +202,8 @@ def move_lights(*, lights: Sequence[Light], sector: Any, actor: Actor) -> int:
     Light.objects.filter(pk__in=[light.pk for light in lights]).update(sector=sector)
     for light in lights:
         _about("light.moved", light, actor, {"sector": str(light.sector or "")}, {"sector": str(sector or "")})
+        light.sector = sector
+        _name_on_board(light)
     return len(lights)
 
 

@@ -219,7 +219,7 @@ class Lights:
             self._change(number, True, light.level, None, "wall", now_ms)
 
     def receive_desired(self, document, now_ms):
-        """The twin's `lights`: a change for each channel that has one, and settings; what is not good is passed over."""
+        """The twin's `lights`: a change for each channel that has one, and settings; what is not good is not heard."""
         settings = document.get("settings")
         if isinstance(settings, dict):
             self._receive_settings(understood(settings))

@@ -20,6 +20,7 @@ from panal.cells.accounts.api import EDIT, OPERATE, person
 from panal.cells.devices import api as devices
 from panal.control import page
 from panal.control.refusals import refusals_on
+from panal.protocol import keys
 from panal.protocol.errors import BadRequest, Forbidden
 
 from . import actions, queries
@@ -582,8 +583,11 @@ def device_part(request: HttpRequest, device: Any) -> page.Part | None:
         return None
     now = timezone.now()
     found = queries.lights_for(request.user, device.account_id).filter(device=device)
+    may_edit = queries.may_edit(request.user, device.account_id)
     context = {
         "looks": [queries.look(light, now) for light in found],
         "may_switch": queries.may_switch(request.user, device.account_id),
+        "local_code": keys.local_code(devices.token_of(device)) if may_edit and device.model.pins else "",
+        "local_url": f"http://{device.ip}/local" if device.ip else "",
     }
     return page.Part("lights", "lights/device/lights.html", context, "lights", _("Lights"))

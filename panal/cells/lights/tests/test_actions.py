@@ -205,3 +205,12 @@ def test_a_second_click_is_later_than_the_first_in_the_same_millisecond(light):
     assert desired(light)["1"]["set_at_ms"] == NOW_MS + 2
     assert desired(light)["1"]["on"]
     assert Light.objects.get(pk=light.pk).deadline_at == NOW + 10 * SECOND
+
+
+def test_its_board_is_told_the_name_and_the_room_for_its_own_page(light, sector, actor):
+    actions.change_light(light=light, actor=actor, name="Techo", icon="lamp", sector=sector)
+    told = desired(light)["settings"]["channels"]["1"]
+    assert (told["name"], told["room"]) == ("Techo", sector.name)
+    assert machine.is_channel(told)
+    actions.move_lights(lights=[light], sector=None, actor=actor)
+    assert desired(light)["settings"]["channels"]["1"]["room"] == ""

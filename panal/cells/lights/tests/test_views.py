@@ -6,6 +6,7 @@ from panal.cells.devices.models import Device, Sector
 from panal.cells.lights import actions
 from panal.cells.lights.models import Change, Light, Scene, Schedule
 from panal.control.tests.pages import LANGUAGES, FormCases, PageCases, mistakes_in, queries_of, text_of
+from panal.protocol import keys
 
 from .conftest import NOW, NOW_MS, light_of, mint, obey, record, report
 
@@ -341,3 +342,10 @@ def test_a_page_costs_the_same_queries_with_one_light_and_with_three_hundred(
     assert Light.objects.count() == 304
     after = [queries_of(client, path) for path in paths]
     assert all(many <= few for many, few in zip(after, before, strict=True)), (before, after)
+
+
+def test_who_edits_lights_is_told_the_code_of_the_boards_own_page(client, alice, vera, light):
+    code = keys.local_code(devices.token_of(light.device))
+    for person, sees in ((alice, True), (vera, False)):
+        client.force_login(person)
+        assert (code in client.get(f"/devices/{light.device_id}/?part=lights").content.decode()) is sees
