@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
 
 from panal.cells.access.tests.conftest import alarm, door, door_things, holder, schedule  # noqa: F401  fixtures
 from panal.cells.accounts.actions import create_token
+from panal.cells.care.tests.conftest import carmen, worn  # noqa: F401  fixtures
 from panal.control import rest
 from panal.control.wsgi import application
 
@@ -27,8 +28,9 @@ OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operation
 
 
 @pytest.fixture
-def things(door_things):  # noqa: F811  it is the fixture
-    return {**door_things, "person": door_things["holder"], "credential": door_things["card"]}
+def things(door_things, carmen, worn):  # noqa: F811  they are the fixtures
+    of_care = {"wearer": carmen.pk, "wearing": worn.pk}
+    return {**door_things, **of_care, "person": door_things["holder"], "credential": door_things["card"]}
 
 
 @pytest.fixture
