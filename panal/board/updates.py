@@ -64,7 +64,7 @@ class Updates:
         if NOTHING in record:
             wait_ms = int(board.random() * EVERY_MS)
         if LOADING in record:
-            await asyncio.sleep(count * count * AGAIN_S)  # quiet lives that came to nothing become rarer
+            await asyncio.sleep(min(count * count * AGAIN_S, EVERY_MS // 1000))  # after quiet lives for nothing
         while True:
             await net.pause(self._wake, wait_ms)
             while not board.link.is_up:
