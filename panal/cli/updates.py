@@ -133,9 +133,12 @@ def release(
     file: Annotated[Path, typer.Argument(help="What panal updates build made.", exists=True, dir_okay=False)],
     notes: Annotated[str, typer.Option(help="What is new, for people.")] = "",
     draft: Annotated[bool, typer.Option("--draft", help="Do not publish it yet.")] = False,
+    to: Annotated[str, typer.Option(help="Give it to this one device at once. Rollouts are made at the pages.")] = "",
     data: Data = None,
 ) -> None:
-    """Hand a release to the server of this data folder. Rolling it out is done at its pages, under Firmware."""
+    """Hand a release to the server of this data folder."""
+    if draft and to:
+        refuse("A draft is given to nobody: leave out --draft or --to.")
     django_with(data=data)
     from panal.cells.accounts.actor import system
     from panal.cells.updates import actions
@@ -145,4 +148,15 @@ def release(
         added = actions.add_release(file=content, actor=actor, notes=notes)
         if not draft:
             actions.publish_release(release=added, actor=actor)
+        if to:
+            actions.update_now(release=added, device=_device(to), actor=actor)
     typer.echo(f"{added} is {'a draft' if draft else 'out'}.")
+
+
+def _device(id: str) -> Any:
+    from panal.cells.devices.models import Device
+
+    device = Device.objects.filter(pk=id).first()
+    if device is None:
+        refuse(f"There is no device {id}.")
+    return device
