@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -136,14 +137,17 @@ def _both(interval: tuple[float, float]) -> list[float]:
 def load(path: Path) -> list[Trial]:
     """Every trial of a file. Raises Unreadable."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in NEEDED}
             rate = float(file["fs"]) if "fs" in file else FS_HZ
             scale = float(file["lsb_per_g"]) if "lsb_per_g" in file else LSB_PER_G
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise Unreadable(f"{path}: {error}") from error
     if arrays["acc"].ndim != 2 or arrays["acc"].shape[1] != 3 or rate != FS_HZ or scale != LSB_PER_G:
         raise Unreadable(f"{path}: counts of three axes at 50 Hz with 4096 per g are expected")
+    ends = arrays["start"].astype(int) + arrays["length"]
+    if (arrays["start"] < 0).any() or (arrays["length"] < 1).any() or (ends > len(arrays["acc"])).any():
+        raise Unreadable(f"{path}: a trial lies outside of acc")
     return list(_trials(arrays))
 
 
