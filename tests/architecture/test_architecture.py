@@ -39,7 +39,7 @@ NOUNS_OF_CELLS = {
         ),
         *("presence", "telemetry", "twins", "words"),
     },
-    "updates": {"advance", "files", "progress", "releases", "stages", "versions", "words"},
+    "updates": {"advance", "files", "progress", "releases", "stages", "trial", "versions", "words"},
     "care": {
         *("alarms", "detector", "doubts", "exports", "faults", "judgement", "plots", "posture", "recordings"),
         *("classic", "settings", "windows"),
@@ -66,7 +66,7 @@ NOUNS_OF_CELLS = {
     "lights": {"older", "older_views", "rounds", "schedules", "sun", "timetable", "visits", "words"},
     "wifi": {"progress", "words"},
     "homeassistant": {"discovery", "speaker", "words"},
-    "automations": set(),
+    "automations": {"runs", "words"},
 }
 """Further modules, each a noun of GLOSSARY.md that is large enough for a file of its own."""
 
@@ -300,7 +300,7 @@ DIALECT_IMPORTS = {
 }
 
 
-OF_ONE_FILE = {("envelope.py", "cryptography"), ("sensor.py", "camera")}
+OF_ONE_FILE = {("envelope.py", "cryptography"), ("sensor.py", "camera"), ("lights_4.py", "framebuf")}
 """What one file takes: a module of the server's where boards have another, a module that only some images have."""
 
 
