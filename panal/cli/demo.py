@@ -176,7 +176,7 @@ def _light_rooms(kept: dict[str, Any]) -> None:
         lamp = Light.objects.create(device_id=board["device_id"], channel=channel, account_id=account_id)
         actions.change_light(light=lamp, actor=actor, name=name, icon=icon, sector=_sector(account_id, room, actor))
         actions.change_channel(light=lamp, actor=actor, now=now, **wiring)
-    home = {"time_zone": "Europe/Madrid", "latitude_deg": MADRID[0], "longitude_deg": MADRID[1]}
+    home: dict[str, Any] = {"time_zone": "Europe/Madrid", "latitude_deg": MADRID[0], "longitude_deg": MADRID[1]}
     actions.change_home(account_id=account_id, actor=actor, now=now, **home)
     yard = {"account_id": account_id, "lights": [lamp], "actor": actor, "now": now}
     actions.save_schedule(minutes=0, at="sunset", on=True, name="Al anochecer", **yard)

@@ -292,11 +292,10 @@ class Lights:
         if not self._is_planned:
             self._plan(now_ms)
         if self.next is not None and self._offset_ms is not None and now_ms + self._offset_ms >= self.next[1]:
-            self._run_schedules(now_ms)
+            self._run_schedules(self.next[1], now_ms + self._offset_ms - self.next[1], now_ms)
 
-    def _run_schedules(self, now_ms):
-        due_ms = self.next[1]
-        if now_ms + self._offset_ms - due_ms <= LATE_MS:
+    def _run_schedules(self, due_ms, late_ms, now_ms):
+        if late_ms <= LATE_MS:
             for _, _, _, _, channels, is_on, level, for_s in self._due:
                 for number in range(1, len(self.lights) + 1):
                     if channels >> number - 1 & 1:

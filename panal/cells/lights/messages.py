@@ -43,7 +43,7 @@ def parse_state(document: dict) -> State:
 
 
 def _is_upcoming(value) -> bool:
-    return len(value) == 2 and machine.is_whole(value[0], (0, MAX_ID)) and machine.is_whole(value[1], _INSTANTS)
+    return len(value) == 2 and bool(machine.is_whole(value[0], (0, MAX_ID)) and machine.is_whole(value[1], _INSTANTS))
 
 
 def _light(number: int, about: dict) -> Light:
@@ -100,7 +100,7 @@ def build_settings(channels: dict, schedules, place, zone) -> dict:
     """Desired `lights`.`settings`: `{number: Channel}`, Schedules, (latitude, longitude) in degrees or None, and
     `((from_s, offset_min), …)`: what local time is more than UTC from each instant on, the first for now. Raises
     BadRequest."""
-    found = {
+    found: dict = {
         "channels": {str(number): about._asdict() for number, about in sorted(channels.items())},
         "schedules": [build_schedule(schedule) for schedule in schedules],
         "place": None if place is None else [round(degrees * 10000) for degrees in place],

@@ -10,7 +10,8 @@ def next_after(after_ms, schedules, zone, place):
 
     Schedules and zone as panal/cells/lights/machine.py checks them: `is_schedule`, `is_zone`, `is_place`.
     """
-    due, at_s = [], None
+    due: list = []
+    at_s = None
     for schedule in schedules:
         found_s = next_of(schedule, after_ms // 1000, zone, place)
         if found_s is None or (at_s is not None and found_s > at_s):
