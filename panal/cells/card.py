@@ -13,7 +13,7 @@ class Entry(NamedTuple):
     icon: str
     section: str = ""
     """"" what people do every day · "account" how an account is run · "staff" for the operator's people only."""
-    count: str = ""
+    number: str = ""
     """"module:function(request)": a number that stands beside it, where it is not 0."""
 
 
@@ -53,6 +53,9 @@ class Card(NamedTuple):
     """"module:function(now)": what time alone changes; called every few seconds."""
     prune: str = ""
     """"module:function(now) -> int": what has been kept for long enough goes, once an hour; how many rows went."""
+    witness: str = ""
+    """"module:function(events)": sees every domain event inside the transaction that it is published in, and may write
+    what follows from it. It is called wherever something happens: it costs nothing where nothing follows."""
     urls: str = ""
     """A Django URL module, mounted at `/<url prefix chosen inside it>`."""
     rest: str = ""

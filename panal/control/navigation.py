@@ -22,7 +22,7 @@ class Line(NamedTuple):
     href: str
     icon: str
     is_here: bool
-    count: int = 0
+    number: int = 0
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -67,14 +67,14 @@ def _entries(request: HttpRequest) -> list[Entry]:
 def _line(request: HttpRequest, entry: Entry) -> Line:
     href = reverse(entry.url)
     is_here = request.path == href if href == "/" else request.path.startswith(href)
-    return Line(gettext(entry.label), href, entry.icon, is_here, _count(request, entry))
+    return Line(gettext(entry.label), href, entry.icon, is_here, _number(request, entry))
 
 
-def _count(request: HttpRequest, entry: Entry) -> int:
+def _number(request: HttpRequest, entry: Entry) -> int:
     """Asked once a request, however often the line is drawn."""
-    if not entry.count:
+    if not entry.number:
         return 0
-    known: dict[str, int] = request.__dict__.setdefault("_counts", {})
-    if entry.count not in known:
-        known[entry.count] = load(entry.count)(request)
-    return known[entry.count]
+    known: dict[str, int] = request.__dict__.setdefault("_numbers", {})
+    if entry.number not in known:
+        known[entry.number] = load(entry.number)(request)
+    return known[entry.number]

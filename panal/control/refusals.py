@@ -36,6 +36,9 @@ SENTENCES = {
     "bad_json": gettext_lazy("This is not a JSON object."),
     "finished": gettext_lazy("This command has its outcome already."),
     "too_many_open": gettext_lazy("Too many commands wait for this device: cancel some first."),
+    "no_actions": gettext_lazy("Say at least one thing that is to be done."),
+    "too_many_webhooks": gettext_lazy("At most one webhook."),
+    "bad_hours": gettext_lazy("The hours must begin and end at different times."),
     "already_claimed": gettext_lazy("This device is in an account already: its owner has to release it first."),
     "not_claimed": gettext_lazy("This device is in no account any more."),
     "wrong_claim": gettext_lazy("No device can be added with this id and code. A code works once, and not for ever."),
@@ -67,7 +70,9 @@ SENTENCES = {
     "schedule_in_use": gettext_lazy("Take it from the people that have it first."),
     "own_command": gettext_lazy("This command has a page of its own."),
     "bad_channel_field": gettext_lazy("This is needed, in one line."),
-    "bad_apprise_url": gettext_lazy("No service is known by this, or it is none for a server. Look at what you copied."),
+    "bad_apprise_url": gettext_lazy(
+        "No service is known by this, or it is none for a server. Look at what you copied."
+    ),
     "channel_taken": gettext_lazy("This contact has this channel already."),
     "too_many_channels": gettext_lazy("A contact has at most 12 channels."),
     "too_many_tests": gettext_lazy("That was often: wait a minute before the next test."),

@@ -2,7 +2,8 @@
 
 Two lanes, each with its own bound: what is urgent (events, hellos, answers) goes first and has its own room, so bulk
 (heartbeats, telemetry, samples, log) is shed before it. The writer takes all that waits, up to GROUP, as one group:
-the slower the disk, the larger the groups. Answers of a whole group return to the loop in one call.
+the slower the disk, the larger the groups. Bulk fills a group only as far as one is written in a tenth of a second: who
+reports an emergency waits for the group before theirs. Answers of a whole group return to the loop in one call.
 """
 
 import asyncio
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 GROUP = 1000
 URGENT_ROOM = 20_000
 BULK_ROOM = 20_000
+SLOW_S = 0.1
+LEAST_BULK = 20
+"""Of bulk in a group, however slow the database is."""
 
 Commit = Callable[[Sequence[Entry]], list[Any]]
 Done = Callable[[Any], None]
@@ -47,7 +51,7 @@ class Ledger:
         self._commit = commit
         self._lanes: tuple[deque[Waiting], deque[Waiting]] = (deque(), deque())
         self._room = (urgent_room, bulk_room)
-        self._group = group
+        self._group = self._bulk = group
         self._observe = observe
         self._wake = threading.Event()
         self._is_waking = False
@@ -116,15 +120,25 @@ class Ledger:
 
     def _take(self) -> list[Waiting]:
         group: list[Waiting] = []
-        for lane in self._lanes:
-            while lane and len(group) < self._group:
+        for lane, most in zip(self._lanes, (self._group, self._bulk), strict=True):
+            room = min(self._group, len(group) + most)
+            while lane and len(group) < room:
                 group.append(lane.popleft())
         return group
+
+    def _suit(self, seconds: float) -> None:
+        """How much bulk the next group takes, after one that took so long."""
+        if seconds > SLOW_S:
+            self._bulk = max(min(LEAST_BULK, self._group), self._bulk // 2)
+        elif seconds < SLOW_S / 4:
+            self._bulk = min(self._group, self._bulk * 2)
 
     def _write_group(self, group: list[Waiting]) -> None:
         began = time.perf_counter()
         answers = self._answers([waiting.entry for waiting in group])
-        self._observe(len(group), time.perf_counter() - began)
+        took = time.perf_counter() - began
+        self._suit(took)
+        self._observe(len(group), took)
         answered = [(waiting.done, answer) for waiting, answer in zip(group, answers, strict=True)]
         assert self._loop is not None
         try:

@@ -319,7 +319,7 @@ def save_policy(
 
 
 def _steps(account_id: int, steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "after_s": int(step.get("after_s", 0)) if place else 0,
             "contacts": sorted(set(step.get("contacts", ()))),

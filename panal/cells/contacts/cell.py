@@ -21,7 +21,7 @@ CARD = Card(
     prune="panal.cells.contacts.inquiries:prune",
     words="panal.cells.contacts.words:WORDS",
     navigation=(
-        Entry("Alerts", "alerts", "bell-ring", count="panal.cells.contacts.queries:open_count"),
+        Entry("Alerts", "alerts", "bell-ring", number="panal.cells.contacts.queries:open_count"),
         Entry("Inbox", "inbox", "inbox", "staff"),
     ),
     parts=(("overview", "panal.cells.contacts.views:overview_part"),),

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -131,9 +132,9 @@ class Sender:
         for job in claimed.jobs:
             task = asyncio.create_task(self._send(job))
             self._sending[job.id] = task
-            task.add_done_callback(lambda _task, id=job.id: self._sent(id))
+            task.add_done_callback(partial(self._sent, job.id))
 
-    def _sent(self, id: str) -> None:
+    def _sent(self, id: str, _task: asyncio.Task[None]) -> None:
         self._sending.pop(id, None)
         self._wake.set()
 

@@ -70,7 +70,7 @@ class Job(NamedTuple):
 def is_due(now_ms: int) -> bool:
     """Whether a turn would find something; for the sender, which asks now and then."""
     now = instant(now_ms)
-    return _due_escalations(now).exists() or _due_notices(now).exists()
+    return bool(_due_escalations(now).exists() or _due_notices(now).exists())
 
 
 def _due_escalations(now: datetime) -> Any:

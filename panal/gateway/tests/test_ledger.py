@@ -156,3 +156,24 @@ async def test_messages_nobody_waits_for_are_counted_when_they_are_lost(book: Bo
     book.fault = None
     await ledger.stop()
     assert ledger.lost == 1
+
+
+async def test_bulk_makes_groups_smaller_while_the_database_is_slow_and_larger_again(book: Book) -> None:
+    """Who reports an emergency waits for the group before theirs."""
+    ledger = Ledger(book.commit, group=400)
+    for seconds, most in ((1.0, 200), (1.0, 100), (0.08, 100), (0.01, 200), (0.01, 400), (0.01, 400)):
+        ledger._suit(seconds)
+        assert ledger._bulk == most
+    for _ in range(20):
+        ledger._suit(9.0)
+    ledger.start()
+    first = await held_back(book, ledger)
+    bulk = [asyncio.ensure_future(ledger.submit("k", n)) for n in range(1, 51)]
+    urgent = [asyncio.ensure_future(ledger.submit("k", n, urgent=True)) for n in range(101, 131)]
+    await asyncio.sleep(0)
+    book.go_on.set()
+    await asyncio.gather(first, *bulk, *urgent)
+    second = book.groups[1]  # one that was quick may have doubled its bulk
+    assert second[:30] == list(range(101, 131))
+    assert len(second) in (50, 70)
+    await ledger.stop()

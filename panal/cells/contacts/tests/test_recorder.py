@@ -1,8 +1,11 @@
 """The outbox: steps, leases, retries, and a server that is killed at each point of it."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
+from django.db import connection, transaction
 
 from panal.cells.accounts.api import person, system
 from panal.cells.contacts.api import acknowledge, clear_alarms
@@ -289,3 +292,42 @@ def test_an_emergency_does_not_wait(account, contact, sender):
     raised(account, kind="care.fall")
     sender.turn(NOON)
     assert len(sender.told) == 1
+
+
+# two replicas
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="SQLite has one writer at a time")
+def test_two_replicas_that_take_at_the_same_time_never_take_the_same(account, contact):
+    """Each in a transaction and connection of its own, as ledgers are."""
+    policy(account, (0, [contact]))
+    for number in range(40):
+        raised(account, number=number)
+    together, taken = threading.Barrier(2), {"one": [], "two": []}
+
+    def replica(name):
+        for _ in range(12):
+            together.wait(20)
+            with transaction.atomic():
+                taken[name] += [job.id for job in Sender(name).claim(NOON, room=4)]
+        connection.close()
+
+    threads = [threading.Thread(target=replica, args=[name]) for name in taken]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    every = taken["one"] + taken["two"]
+    assert len(every) == len(set(every)) == 40
+
+
+def test_one_step_is_told_once_even_where_two_replicas_carry_it_out(account, contact):
+    """What the database itself refuses."""
+    policy(account, (0, [contact]))
+    raised(account)
+    Sender("one").turn(NOON)
+    Escalation.objects.create(alert_id=Notice.objects.get().alert_id, due_at=NOON, set_at=NOON)
+    other = Sender("two")
+    other.turn(NOON)
+    assert other.told == []
