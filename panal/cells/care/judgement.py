@@ -7,7 +7,7 @@ are only read: numpy, no library of learning. What they were trained on and how 
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -160,7 +160,7 @@ def _sinking(windows: Array) -> Array:
     return (np.cumsum((smooth - 1)[:, ::-1], axis=1) * (9.80665 / FS_HZ)).min(axis=1)
 
 
-_FEATURES = {
+_FEATURES: dict[str, Callable[[Array], Array]] = {
     "impact_log_g": lambda w: np.log(_size(w, 0, 1)[:, 0] + 0.01),
     "energy_log": lambda w: _log(((_size(w, -10, 16) - 1) ** 2).sum(axis=1) / FS_HZ),
     "jerk_impact_log": lambda w: _log(_jerk(w, -10, 16)),

@@ -124,7 +124,7 @@ def parse_counts(body: dict, device_id: str, now_ms: int) -> Samples:
     return _counted(body, fields.uid(body, "uid"), fields.whole(body, "rate_hz", 1, 1000), device_id, now_ms)
 
 
-def _counted(body, uid, rate_hz, device_id, now_ms):
+def _counted(body: dict, uid: str, rate_hz: int | None, device_id: str, now_ms: int) -> Samples:
     counts = _counts(fields.needed_text(body, "counts", MAX_SAMPLES * 8))
     before = fields.whole(body, "before", 0, len(counts) // 3 - 1) or 0
     step_ms = 1000 / (rate_hz or 50)
