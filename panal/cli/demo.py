@@ -60,6 +60,7 @@ def demo(
     settings = django_with(data=data, bench=True, http_port=http_port, stream_port=stream_port, mqtt_port=mqtt_port)
     kept = _household(Path(settings.data))
     boards = [Board(**board) for board in kept["boards"]]
+    _let_update(Path(settings.data), boards)
     with_vm = _vm_or_sentence()
 
     async def bench(server: Any) -> None:
@@ -189,6 +190,25 @@ def _sector(account_id: int, name: str, actor: Any) -> Any:
 
     found = Sector.objects.filter(account_id=account_id, name=name).first()
     return found or devices.create_sector(account_id=account_id, name=name, actor=actor)
+
+
+def _let_update(folder: Path, boards: list[Board]) -> None:
+    """Boards take releases that `demo-key.pem`, beside the database, has signed: for a demo it may lie there."""
+    from panal.cells.accounts.actor import system
+    from panal.cells.updates import actions
+    from panal.cells.updates.models import ReleaseKey
+
+    from . import updates
+    from .flash import KEYS, update_keys
+
+    path = folder / "demo-key.pem"
+    if not ReleaseKey.objects.exists() and not path.exists():
+        public = updates.make_key(path, "")
+        actions.add_key(name="Demo", pem=public.read_text(encoding="ascii"), actor=system("panal demo"))
+    for board in boards:
+        flash = folder / "virtual" / board.device_id
+        flash.mkdir(parents=True, exist_ok=True)
+        (flash / KEYS).write_text(update_keys(), encoding="ascii")
 
 
 def _vm_or_sentence() -> str:

@@ -27,22 +27,27 @@ def key(
     encrypt: Annotated[bool, typer.Option(help=f"Ask for a password, or take ${PASSWORD}.")] = True,
 ) -> None:
     """Make the key that signs releases: RSA-3072. Who has it decides what every board runs."""
+    public = make_key(out, _new_password() if encrypt else "")
+    typer.echo(f"{out}: the private key. Keep it off the server, and a copy in a safe place: nobody can make it again.")
+    typer.echo(f"{public}: the public key. Give it to the server: panal updates trust {public}")
+
+
+def make_key(path: Path, password: str) -> Path:
+    """A new private key in a new file that only its owner may read; where its public half lies."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     made = rsa.generate_private_key(65537, KEY_BITS)
-    password = _new_password() if encrypt else ""
     how: Any = serialization.NoEncryption()
     if password:
         how = serialization.BestAvailableEncryption(password.encode())
-    pem = made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
-    public = made.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    with new_private_file(out) as file:
-        file.write(pem)
-    public_path = out.with_suffix(".pub")
-    public_path.write_bytes(public)
-    typer.echo(f"{out}: the private key. Keep it off the server, and a copy in a safe place: nobody can make it again.")
-    typer.echo(f"{public_path}: the public key. Give it to the server: panal updates trust {public_path}")
+    with new_private_file(path) as file:
+        file.write(made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how))
+    public = path.with_suffix(".pub")
+    public.write_bytes(
+        made.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    return public
 
 
 def _new_password() -> str:
