@@ -43,7 +43,7 @@ def parse_state(document: dict) -> State:
 
 
 def _is_upcoming(value) -> bool:
-    return len(value) == 2 and bool(machine.is_whole(value[0], (0, MAX_ID)) and machine.is_whole(value[1], _INSTANTS))
+    return bool(len(value) == 2 and machine.is_whole(value[0], (0, MAX_ID)) and machine.is_whole(value[1], _INSTANTS))
 
 
 def _light(number: int, about: dict) -> Light:
