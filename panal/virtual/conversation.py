@@ -6,7 +6,7 @@ The whole firmware runs on simulated hardware, in a time of its own that passes 
     transport mqtt                      or http, before anything else; other words set config.json: `command_wait_s 0`
     board hello {"model": "wearable-1"} the board says this next; over HTTP: method, path and document
     server accepted {"uid": "$uid"}     the server says this; over HTTP: status and document
-    do press                            press · tilt on · wifi off · battery 0.5 · power off (cut, and started again);
+    do press                            press · shake fall · tilt on · wifi off · battery 0.5 · power off (cut, and started again);
                                         at a door: card 04A1B2C3 · turn 1229 · type 3 6 4 (each digit by the knob) ·
                                         open · close · exit · key 5 · bolt locked;
                                         with lights: wall 1 (thrown) · hold 1 900 (pressed for so many ms)
@@ -34,7 +34,7 @@ from panal.board import config
 from panal.board.board import Board
 from panal.cells.access import rules
 from panal.protocol import command, keys
-from panal.virtual import device, door, hardware, lights
+from panal.virtual import body, device, door, hardware, lights
 
 PATIENCE_S = 20
 """How long, in the conversation's own time, a line of the board is waited for."""
@@ -209,6 +209,8 @@ class Talk:
             parts["battery"].value = float(words[1])
         elif words[0] == "wifi":
             self.hardware.wifi.switch(words[1] == "on")
+        elif words[0] == "shake":
+            body.here[0].do({"do": "shake", "motion": words[1]})
         elif words[0] == "power":
             await self.power_off()
         elif self.is_door():
