@@ -1,19 +1,26 @@
 """The clock of a place, for boards: they know UTC, and its offsets are told them."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
 def offsets(name: str, now: datetime, *, days: int, most: int) -> list[list[int]]:
     """[[from second, minutes from UTC], …]: what holds now, and its changes in the next days, found to the second."""
-    zone = ZoneInfo(name)
     first = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    found = [[0, _offset_min(first, zone)]]
+    return [list(entry) for entry in _offsets(name, first, days, most)]
+
+
+@lru_cache(maxsize=256)
+def _offsets(name: str, first: datetime, days: int, most: int) -> tuple[tuple[int, int], ...]:
+    """Every day is looked at, so it is kept: all homes of a zone have the same, for a day."""
+    zone = ZoneInfo(name)
+    found = [(0, _offset_min(first, zone))]
     for day in range(days):
         begin, end = first + timedelta(days=day), first + timedelta(days=day + 1)
         if _offset_min(end, zone) != found[-1][1] and len(found) < most:
-            found.append([_change(begin, end, zone), _offset_min(end, zone)])
-    return found
+            found.append((_change(begin, end, zone), _offset_min(end, zone)))
+    return tuple(found)
 
 
 def _offset_min(at: datetime, zone: ZoneInfo) -> int:

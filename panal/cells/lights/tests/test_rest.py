@@ -14,10 +14,12 @@ EDITORS = {"alice", "bob", "ada"}
 
 
 @pytest.fixture
-def things(things, light, account, actor):
+def things(light, sector, account, actor):
+    """What these addresses name, and no more: it is made for each of hundreds of tests."""
     scene = actions.save_scene(account_id=account.pk, name="Cine", actor=actor, lines=[(light, True, None)])
     schedule = actions.save_schedule(account_id=account.pk, lights=[light], actor=actor, now=NOW, minutes=1260)
-    return {**things, "light": light.pk, "scene": scene.pk, "schedule": schedule.pk}
+    ids = {"account": account.pk, "sector": sector.pk}
+    return {**ids, "light": light.pk, "scene": scene.pk, "schedule": schedule.pk}
 
 
 class TestLights(PermissionCases):

@@ -28,12 +28,13 @@ PATHS = (
 
 
 @pytest.fixture
-def things(things, light, lights, sector, account, actor):
+def things(light, lights, sector, account, actor):
+    """What these addresses name, and no more: it is made for each of hundreds of tests."""
     actions.change_light(light=light, actor=actor, name="Techo", icon="lamp-ceiling", sector=sector)
     scene = actions.save_scene(account_id=account.pk, name="Cine", actor=actor, lines=[(light, True, None)])
     schedule = actions.save_schedule(account_id=account.pk, lights=lights[:2], actor=actor, now=NOW, minutes=1260)
     actions.remove_light(light=lights[3], actor=actor, now=NOW)
-    return {**things, "light": light.pk, "scene": scene.pk, "schedule": schedule.pk, "removed": lights[3].pk}
+    return {"sector": sector.pk, "light": light.pk, "scene": scene.pk, "schedule": schedule.pk, "removed": lights[3].pk}
 
 
 class TestLights(PageCases):
