@@ -7,6 +7,8 @@ from django.db import transaction
 
 from panal.gateway.store import DomainEvent
 
+from .recorders import witnesses
+
 Publisher = Callable[[list[DomainEvent]], None]
 
 _publisher: Publisher | None = None
@@ -19,7 +21,12 @@ def set_publisher(publisher: Publisher | None) -> None:
 
 
 def publish_on_commit(*events: DomainEvent) -> None:
-    """Publish when the transaction around us has committed; at once where there is none."""
+    """Publish when the transaction around us has committed; at once where there is none.
+
+    Witnesses see them now, inside it: what they write because of an event is kept with it, or not at all.
+    """
+    for witness in witnesses():
+        witness(events)
     connection = transaction.get_connection()
     if not connection.in_atomic_block:
         _publish(list(events))

@@ -7,6 +7,7 @@ from typing import Any
 
 from panal.cells import cards
 from panal.cells.card import Recorder, load
+from panal.gateway.store import DomainEvent
 
 
 @lru_cache(maxsize=1)
@@ -19,6 +20,12 @@ def recorders() -> dict[str, Recorder]:
 def on_time() -> list[Callable[[datetime], object]]:
     """What changes by time alone, bottom to top: a command expires before the change it is part of is silent."""
     return [load(card.on_time) for card in cards() if card.on_time]
+
+
+@lru_cache(maxsize=1)
+def witnesses() -> list[Callable[[tuple[DomainEvent, ...]], None]]:
+    """What sees every domain event inside the transaction that it is published in."""
+    return [load(card.witness) for card in cards() if card.witness]
 
 
 @lru_cache(maxsize=1)

@@ -66,7 +66,7 @@ NOUNS_OF_CELLS = {
     "lights": {"older", "older_views", "rounds", "schedules", "sun", "timetable", "visits", "words"},
     "wifi": {"progress", "words"},
     "homeassistant": {"discovery", "speaker", "words"},
-    "automations": {"runs", "words"},
+    "automations": {"parts", "rules", "runs", "words"},
 }
 """Further modules, each a noun of GLOSSARY.md that is large enough for a file of its own."""
 

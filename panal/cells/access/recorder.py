@@ -208,6 +208,7 @@ def _end_alarms(ended: list[messages.Event]) -> None:
 def _news(fresh: list[messages.Event], accounts: Mapping[str, int | None]) -> list[DomainEvent]:
     """One event for each door and each thing that happened to it, however often it did in this batch."""
     found: dict[tuple[str, str], list[str]] = {}
+    doors: dict[tuple[str, str], set[str]] = {}
     for message in fresh:
         name = message.kind
         if name == "door.attempt":
@@ -215,7 +216,11 @@ def _news(fresh: list[messages.Event], accounts: Mapping[str, int | None]) -> li
         elif name == "door.alarm":
             name = f"door.{message.reason}"
         found.setdefault((message.device_id, name), []).append(message.uid)
-    return [DomainEvent(name, "doors", accounts[id], id, {"uids": uids}) for (id, name), uids in found.items()]
+        doors.setdefault((message.device_id, name), set()).add(message.door)
+    return [
+        DomainEvent(name, "doors", accounts[id], id, {"uids": uids, "doors": sorted(doors[id, name])})
+        for (id, name), uids in found.items()
+    ]
 
 
 # enrolments

@@ -2,12 +2,15 @@
 
 from .actions import Wish, run_scene, switch, switch_many
 from .models import By, Light
-from .queries import light_for, lights_for, lights_of, may_switch, scene_for, scenes_for
+from .queries import light_for, lights_for, lights_of, may_switch, scene_for, scenes_for, scenes_of
+from .schedules import HomeClock, clock_of
 
 __all__ = [
     "By",
+    "HomeClock",
     "Light",
     "Wish",
+    "clock_of",
     "light_for",
     "lights_for",
     "lights_of",
@@ -15,6 +18,7 @@ __all__ = [
     "run_scene",
     "scene_for",
     "scenes_for",
+    "scenes_of",
     "switch",
     "switch_many",
 ]

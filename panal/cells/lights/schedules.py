@@ -5,7 +5,7 @@ The board runs them, the server only reckons with the same timetable what it wil
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -72,6 +72,20 @@ def place_of(home: Home | None) -> list[int] | None:
     if home is None or home.latitude_deg is None or home.longitude_deg is None:
         return None
     return [round(home.latitude_deg * E4), round(home.longitude_deg * E4)]
+
+
+class HomeClock(NamedTuple):
+    """What a time of day and a sun mean in a home."""
+
+    name: str
+    """Of its time zone."""
+    zone: list[list[int]]
+    place: list[int] | None
+
+
+def clock_of(account_id: int, now: datetime) -> HomeClock:
+    home = Home.objects.filter(pk=account_id).first()
+    return HomeClock(zone_name(home), zone_of(home, now), place_of(home))
 
 
 def next_times(found: Iterable[Schedule], homes: Mapping[int, Home], now: datetime) -> dict[int, datetime]:
