@@ -29,6 +29,7 @@ BOARDS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("camera-2", "Taller", "Taller", {"scene": "workshop"}),
     ("door-1", "Puerta principal", "Entrada", {}),
     ("lights-4", "Luces de casa", "Entrada", {}),
+    ("lights-4", "Luces del garaje", "Garaje", {}),
 )
 # room, lamp, its icon, and how its channel is wired
 LIGHTS = (
@@ -60,7 +61,6 @@ def demo(
     settings = django_with(data=data, bench=True, http_port=http_port, stream_port=stream_port, mqtt_port=mqtt_port)
     kept = _household(Path(settings.data))
     boards = [Board(**board) for board in kept["boards"]]
-    _let_update(Path(settings.data), boards)
     with_vm = _vm_or_sentence()
 
     async def bench(server: Any) -> None:
@@ -192,25 +192,6 @@ def _sector(account_id: int, name: str, actor: Any) -> Any:
     return found or devices.create_sector(account_id=account_id, name=name, actor=actor)
 
 
-def _let_update(folder: Path, boards: list[Board]) -> None:
-    """Boards take releases that `demo-key.pem`, beside the database, has signed: for a demo it may lie there."""
-    from panal.cells.accounts.actor import system
-    from panal.cells.updates import actions
-    from panal.cells.updates.models import ReleaseKey
-
-    from . import updates
-    from .flash import KEYS, update_keys
-
-    path = folder / "demo-key.pem"
-    if not ReleaseKey.objects.exists() and not path.exists():
-        public = updates.make_key(path, "")
-        actions.add_key(name="Demo", pem=public.read_text(encoding="ascii"), actor=system("panal demo"))
-    for board in boards:
-        flash = folder / "virtual" / board.device_id
-        flash.mkdir(parents=True, exist_ok=True)
-        (flash / KEYS).write_text(update_keys(), encoding="ascii")
-
-
 def _vm_or_sentence() -> str:
     from panal.virtual.runner import find_vm
 
@@ -240,7 +221,7 @@ def _welcome(settings: Settings, server: Any, password: str) -> None:
         f"5. Hold Rosa's card to the reader of the door on the bench, and open it from afar at {url}/doors/.",
         f"6. Work the lights of four rooms at {url}/lights/, and with the wall switches on the bench.",
         f"7. Sign in as {demo_updates.OPERATOR} (same password) and roll out newer firmware at {url}/updates/;",
-        "   on the bench, let one wearable fail its self-test first, and see it go back.",
+        "   on the bench, let the next version of one board of lights fail first, and see it go back.",
         f"8. Programs: {url}/api/docs, devices: MQTT on port {server.gateway.ports.mqtt}.",
         "",
         f"Everything is kept in {os.path.relpath(settings.data)}. Ctrl-C ends the demo.",

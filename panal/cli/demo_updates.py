@@ -1,28 +1,42 @@
-"""What `panal demo` has of firmware updates: a newer version, ready to be rolled out to its wearables."""
+"""What `panal demo` has of firmware updates: a newer version, ready to be rolled out to its boards of lights."""
 
 import io
 from pathlib import Path
 from typing import Any
 
 from .flash import KEYS, update_keys
+from .updates import make_key
 
 OPERATOR = "operador@panal.example"
-MODEL = "wearable-1"
+MODEL = "lights-4"
+KEY = "demo-key.pem"
 NOTES = "Demostración: la misma versión con otro número. / The same firmware with another number."
 
 
 def prepare(kept: dict[str, Any], folder: Path) -> bool:
-    """Make somebody who may roll it out and the release, once, and give every board the key. Whether `kept` changed."""
+    """Make the operator's person, key and release, once, and give every board the key. Whether `kept` changed."""
     is_new = "firmware" not in kept
     if is_new:
         _make_operator(kept["password"])
-        kept["firmware"] = _release_newer()
-    keys = update_keys()
+        kept["firmware"] = _release_newer(_key(folder / KEY))
     for board in kept["boards"]:
         flash = folder / "virtual" / board["device_id"]
         flash.mkdir(parents=True, exist_ok=True)
-        (flash / KEYS).write_text(keys, encoding="ascii")
+        (flash / KEYS).write_text(update_keys(), encoding="ascii")
     return is_new
+
+
+def _key(path: Path) -> Any:
+    """The key that this demo's boards trust. It lies beside the database, as no real one may."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    from panal.cells.accounts.actor import system
+    from panal.cells.updates import actions
+
+    if not path.exists():
+        public = make_key(path, "")
+        actions.add_key(name="Demo", pem=public.read_text(encoding="ascii"), actor=system("panal demo"))
+    return load_pem_private_key(path.read_bytes(), None)
 
 
 def _make_operator(password: str) -> None:
@@ -32,19 +46,14 @@ def _make_operator(password: str) -> None:
     accounts.create_user(email=OPERATOR, password=password, staff_role="admin", actor=system("panal demo"))
 
 
-def _release_newer() -> str:
-    """The version of the release. Its key is forgotten at once: whoever wants to sign another one makes a key."""
-    from cryptography.hazmat.primitives.asymmetric import rsa
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
+def _release_newer(key: Any) -> str:
+    """The version of the release, which is out then."""
     from panal import SECURITY_VERSION, __version__
     from panal.cells.accounts.actor import system
     from panal.cells.devices.catalog import MODELS, cells_of_others
-    from panal.cells.updates import actions, messages, releases
+    from panal.cells.updates import actions, releases
 
-    key, model, actor = rsa.generate_private_key(messages.EXPONENT, 3072), MODELS[MODEL], system("panal demo")
-    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
-    actions.add_key(name="Demo", pem=pem, actor=actor)
+    model, actor = MODELS[MODEL], system("panal demo")
     major, minor = __version__.split(".")[:2]
     version = f"{major}.{int(minor) + 1}.0"
     others = cells_of_others(model)
