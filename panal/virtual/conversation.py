@@ -6,7 +6,8 @@ The whole firmware runs on simulated hardware, in a time of its own that passes 
     transport mqtt                      or http, before anything else; other words set config.json: `command_wait_s 0`
     board hello {"model": "wearable-1"} the board says this next; over HTTP: method, path and document
     server accepted {"uid": "$uid"}     the server says this; over HTTP: status and document
-    do press                            press · shake fall · tilt on · wifi off · battery 0.5 · power off (cut, and started again);
+    do press                            press · shake fall · tilt on · wifi off · battery 0.5 ·
+                                        power off (cut, and started again);
                                         at a door: card 04A1B2C3 · turn 1229 · type 3 6 4 (each digit by the knob) ·
                                         open · close · exit · key 5 · bolt locked;
                                         with lights: wall 1 (thrown) · hold 1 900 (pressed for so many ms)

@@ -1,5 +1,6 @@
 """Both profiles on movements that we made up: the same decisions on CPython, on what a board has, and in its VM."""
 
+import gc
 import unittest
 from array import array
 
@@ -96,6 +97,20 @@ class PostureTest(unittest.TestCase):
         falls(machine, counts[: 3 * (largest(counts) + detector.WAIT + 1)])
         self.assertEqual((machine.numbers(), machine.score), (NUMBERS, SCORE))
 
+    def test_what_follows_is_said_again_only_where_it_is_more_certain(self):
+        """A stumble, the fall and a bounce, with scores that were made up; five seconds later it is another fall."""
+        scores, plain = [5, 9, 7, 3], posture.score
+        posture.score = lambda numbers: scores.pop(0)
+        try:
+            found = []
+            machine = detector.Posture()
+            for at in range(800):
+                if machine.receive_sample(0, 4 * LSB if at in (50, 100, 150, 450) else LSB, 0):
+                    found.append(at)
+        finally:
+            posture.score = plain
+        self.assertEqual(found, [50 + detector.WAIT, 100 + detector.WAIT, 450 + detector.WAIT])
+
     def test_a_suspicion_is_the_largest_within_half_a_second(self):
         """Steps every 400 ms that grow and shrink: only one of them is looked at."""
         rest, seen = (0, LSB, 0), []
@@ -152,6 +167,25 @@ class ClassicTest(unittest.TestCase):
         at = falls(classic.Classic(), counts)[0]
         falls(machine, counts[: 3 * (at + 1)])
         self.assertEqual(machine.window()[3 * machine.before() + 1], 2 * LSB)
+
+
+class MemoryTest(unittest.TestCase):
+    def test_a_sample_allocates_nothing(self):
+        """On a board: 50 of them a second would else wake the collector all the time."""
+        for machine in (detector.Posture(), classic.Classic()):
+            rest = [machine.receive_sample(10 * n, -LSB, n) for n in range(50)]
+            before = alive()
+            for _ in rest:
+                machine.receive_sample(900, -LSB, 77)
+            self.assertTrue(alive() - before < 64)  # what the loop itself needs
+
+    def test_its_memory_is_1_8_kb(self):
+        self.assertEqual(len(detector.Posture()._ring) * 2, 1800)
+
+
+def alive():
+    """Bytes in the heap of a board, with what is not collected yet; nothing where there is no such heap."""
+    return gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
 
 
 class RootTest(unittest.TestCase):
