@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from panal.board import mqtt
 from panal.gateway.cell import OwnMqtt
+from panal.gateway.tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +72,8 @@ class Speaker:
                 await self._pause()
                 client.handle_deadline(_now())
         finally:
-            reading.cancel()
             writer.transport.abort()
+            await end([reading])
 
     async def _read(self, reader: asyncio.StreamReader, client: Client) -> None:
         try:
