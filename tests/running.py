@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 READY = re.compile(r"ready at (?P<url>\S+) \(MQTT (?P<mqtt>\d+), streams (?P<stream>\d+)\)")
-START_S = 40
+START_S = 90
 TEST_POSTGRES = "TEST_POSTGRES_URL"  # set by panal/control/testing.py, and by nobody who has a database to lose
 
 
