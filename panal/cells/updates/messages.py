@@ -57,8 +57,7 @@ VERSION_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 PATH_LETTERS = VERSION_LETTERS + "/"
 ID_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
 
-FIELDS = "version security_version board kind size sha256 files_size files_sha256 signature"
-Manifest = namedtuple("Manifest", FIELDS)
+Manifest = namedtuple("Manifest", "version security_version board kind size sha256 files_size files_sha256 signature")
 Offer = namedtuple("Offer", "id manifest not_before_ms attempt")
 Progress = namedtuple("Progress", "state percent reason")
 File = namedtuple("File", "path size sha256")
@@ -70,9 +69,9 @@ File = namedtuple("File", "path size sha256")
 def canonical(manifest):
     """The bytes that are signed: one line for each fact, in this order."""
     m = manifest
-    lines = ("panal-update 1", "version " + m.version, "security_version %d" % m.security_version, "board " + m.board)
-    lines += ("kind " + m.kind, "artifact %d %s" % (m.size, m.sha256))
-    lines += ("files %d %s" % (m.files_size, m.files_sha256 or "-"), "")
+    lines = ["panal-update 1", "version " + m.version, "security_version %d" % m.security_version, "board " + m.board]
+    lines += ["kind " + m.kind, "artifact %d %s" % (m.size, m.sha256)]
+    lines += ["files %d %s" % (m.files_size, m.files_sha256 or "-"), ""]
     return "\n".join(lines).encode()
 
 

@@ -62,7 +62,8 @@ def of_image(content: bytes, model: str, version: str, security_version: int, ke
 def _signed(manifest: Any, artifact: bytes, key: RSAPrivateKey) -> bytes:
     messages.parse_manifest(messages.manifest_document(manifest))  # every bound that a board checks
     signature = key.sign(messages.canonical(manifest), PKCS1v15(), hashes.SHA256())
-    return messages.build_release(manifest._replace(signature=b64encode(signature).decode()), artifact)
+    release: bytes = messages.build_release(manifest._replace(signature=b64encode(signature).decode()), artifact)
+    return release
 
 
 def _digest(content: bytes) -> str:

@@ -6,6 +6,7 @@ import hashlib
 from panal.cells.updates import messages
 
 BOARD = "lights-4"
+FIELDS = "version security_version board kind size sha256 files_size files_sha256 signature"
 FILES = (("panal/a.mpy", b"alpha" * 200), ("panal/b/c.mpy", b"gamma" * 100))
 UNSIGNED = "A" * 512
 # A key made for these tests, in the form of RFC 8017 section 3.2 that signs fastest; its secrets are worth nothing.
@@ -81,5 +82,5 @@ def image(version="2.0.0", content=b"image" * 3000, is_signed=True):
 
 def change(manifest, **changes):
     """MicroPython's namedtuple has no `_replace`."""
-    fields = zip(messages.FIELDS.split(), manifest)  # noqa: B905
+    fields = zip(FIELDS.split(), manifest)  # noqa: B905
     return messages.Manifest(*[changes.get(name, value) for name, value in fields])

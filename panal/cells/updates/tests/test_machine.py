@@ -36,7 +36,7 @@ class World:
         facts = {"version": NEW, "security_version": 1, "board": "lights-4", "kind": kind, "size": SIZE}
         facts.update({"sha256": "0" * 64, "files_size": 20, "files_sha256": "1" * 64, "signature": releases.UNSIGNED})
         facts.update(changes)
-        manifest = messages.Manifest(*[facts[name] for name in messages.FIELDS.split()])
+        manifest = messages.Manifest(*[facts[name] for name in releases.FIELDS.split()])
         return messages.Offer(id, manifest, not_before_ms, attempt)
 
     # the flash
