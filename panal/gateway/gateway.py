@@ -286,6 +286,7 @@ class Gateway:
     async def _connect(self, access: Access) -> None:
         """Our two connections. One that is not there yet is made as soon as it can be: HTTP works without."""
         lasts_s = PERMIT_S if self.settings.nats_url else 0
+        self.presences.own_user = access.user
         self.callout = Callout(self, access, (*self._leaves(), "event"), self._older, lasts_s, self._guests())
         connecting = self._spawn(self._keep_connecting(access))
         await asyncio.wait([connecting], timeout=CONNECT_S)

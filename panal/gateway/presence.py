@@ -74,6 +74,8 @@ class Presences:
         self._account = account
         self._reconcile = reconcile
         self.others: Others | None = None
+        self.own_user = ""
+        """Of the server itself, which is no device."""
         self._system: Client | None = None
         self._task: asyncio.Task[None] | None = None
         self._again = asyncio.Event()
@@ -97,7 +99,7 @@ class Presences:
     async def _notice(self, message: Msg) -> None:
         """Every replica keeps who is connected."""
         said = _said(message)
-        if said is None:
+        if said is None or said[0] == self.own_user:
             return
         device_id, session, online, _ = said
         if online:
@@ -120,7 +122,7 @@ class Presences:
     async def _record(self, message: Msg) -> None:
         """One replica writes it down."""
         said = _said(message)
-        if said is None:
+        if said is None or said[0] == self.own_user:
             return
         device_id, session, online, reason = said
         self._context.post(
@@ -155,6 +157,7 @@ class Presences:
         for device, session in self.sessions.items():
             if session.began_ms >= asked_ms:
                 found[device] = session
+        found.pop(self.own_user, None)
         self.sessions = found
         texts = {device: session.text for device, session in found.items()}
         await self._context.in_thread(self._reconcile, ",".join(sorted(known)), texts, asked_ms)

@@ -425,7 +425,7 @@ def sectors_of(device_ids: Iterable[str]) -> dict[str, int | None]:
     return dict(Device.objects.filter(id__in=list(device_ids)).order_by().values_list("id", "sector_id"))
 
 
-def sectors_of_account(account_id: int | None) -> QuerySet[Sector]:
+def sectors_of_account(account_id: int) -> QuerySet[Sector]:
     """For the server itself."""
     return Sector.objects.filter(account_id=account_id).order_by("name", "id")
 
