@@ -58,9 +58,9 @@ class ConditionForm(forms.Form):
         label=_("Days"), required=False, choices=[(str(1 << n), day) for n, day in enumerate(words.DAYS)],
         widget=forms.CheckboxSelectMultiple,
     )  # fmt: skip
-    light_id = forms.ChoiceField(label=_("Light"), required=False)
+    light_id = forms.ChoiceField(label=_("Which light"), required=False)
     is_on = forms.ChoiceField(label=_("is"), required=False, choices=[("1", _("on")), ("", _("off"))], initial="1")
-    device_id = forms.ChoiceField(label=_("Device"), required=False)
+    device_id = forms.ChoiceField(label=_("Which device"), required=False)
     is_online = forms.ChoiceField(
         label=_("is"), required=False, choices=[("1", _("online")), ("", _("offline"))], initial="1"
     )
@@ -96,7 +96,7 @@ class ConditionForm(forms.Form):
 
 class ActionForm(forms.Form):
     kind = forms.ChoiceField(label=_("Then"), required=False, choices=[("", "—"), *words.ACTIONS.items()])
-    light_id = forms.ChoiceField(label=_("Light"), required=False)
+    light_id = forms.ChoiceField(label=_("Which light"), required=False)
     is_on = forms.ChoiceField(label=_("goes"), required=False, choices=[("1", _("on")), ("", _("off"))], initial="1")
     level = forms.IntegerField(label=_("Brightness in percent"), required=False, min_value=1, max_value=100)
     for_min = forms.IntegerField(
