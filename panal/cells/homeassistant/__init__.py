@@ -1,1 +1,1 @@
-"""Home Assistant: an account's lights, doors, cameras and wearables, found and worked from its own Home Assistant."""
+"""Home Assistant: an account's lights, doors and wearables, found and worked from its own Home Assistant."""

@@ -43,7 +43,6 @@ class Thing(NamedTuple):
     """"open", "close" or ""."""
     is_door: bool = False
     is_wearable: bool = False
-    is_camera: bool = False
 
 
 class Command(NamedTuple):
@@ -105,10 +104,6 @@ def _parts(prefix: str, thing: Thing, may_unlock: bool) -> dict[str, dict[str, A
     if thing.is_wearable:
         measured = {"device_class": "battery", "unit_of_measurement": "%", "state_class": "measurement"}
         parts["battery"] = part("battery", "sensor", "Battery", **measured)
-    if thing.is_camera:
-        camera = part("picture", "camera", "Picture", topic=topic(prefix, thing.device_id, "picture"))
-        del camera["state_topic"]
-        parts["picture"] = camera
     parts["online"] = part(
         "online", "binary_sensor", "Online", device_class="connectivity", entity_category="diagnostic"
     )

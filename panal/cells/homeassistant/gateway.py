@@ -165,7 +165,7 @@ class Announcer:
         found = self._told.get(home.account_id, {}).keys() - messages.keys()
         for device_id in gone:
             found |= {discovery.config_topic(home.prefix, device_id), discovery.topic(home.prefix, device_id, "up")}
-            keys = ("door", "lock", "battery", "picture", *(f"light_{n}" for n in range(1, 9)))
+            keys = ("door", "lock", "battery", *(f"light_{n}" for n in range(1, 9)))
             found |= {discovery.topic(home.prefix, device_id, key) for key in keys}
         return found
 

@@ -77,5 +77,5 @@ def _thing(device: Any, lamps: tuple[Lamp, ...]) -> Thing:
     return Thing(
         device.pk, str(device), device.model.name, str(device.sector or ""), device.fw, device.is_online,
         device.battery_pct, lamps, shown.lock if shown else "", shown.door if shown else "", shown is not None,
-        "care" in cells, "cameras" in cells,
+        "care" in cells,
     )  # fmt: skip
