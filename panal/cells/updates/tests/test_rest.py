@@ -9,6 +9,7 @@ from panal.cells.updates.models import Release, Rollout, Update
 from panal.control.tests.cases import SEERS, PermissionCases
 
 from .boards import ask, stage, take, tell
+from .conftest import make_fleet
 from .signing import artifact_of, manifest_of, public_pem, release_file, signed
 
 ROOT = "/api/v1/manage/updates"
@@ -18,7 +19,9 @@ READERS = {*STAFF, "fay"}
 
 
 @pytest.fixture
-def things(things, key, release, rollout, device):
+def things(things, key, release, account, actor, device):
+    ids = make_fleet(account, actor, 1)
+    rollout = actions.begin_rollout(release=release, device_ids=ids, actor=actor, pace=actions.AT_ONE_STROKE)
     Device.objects.filter(pk=device.pk).update(state="activated", fw="9.0.0")
     return {**things, "key": key.pk, "release": release.pk, "rollout": str(rollout.pk)}
 

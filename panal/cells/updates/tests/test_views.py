@@ -23,7 +23,9 @@ PACE = {"stages": "5, 25, 100", "success_pct": "95", "error_pct": "10", "jitter_
 
 
 @pytest.fixture
-def things(things, key, release, rollout, device):
+def things(things, key, release, account, actor, device):
+    ids = make_fleet(account, actor, 1)
+    rollout = actions.begin_rollout(release=release, device_ids=ids, actor=actor, pace=actions.AT_ONE_STROKE)
     Device.objects.filter(pk=device.pk).update(state="activated", fw="9.0.0")
     return {**things, "key": key.pk, "release": release.pk, "rollout": str(rollout.pk)}
 
