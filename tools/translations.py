@@ -146,7 +146,8 @@ def done(entry: polib.POEntry) -> bool:
 def odd(entry: polib.POEntry) -> bool:
     if entry.msgid_plural:
         # a singular may say "one" instead of its number
-        return any(placeholders(text) - placeholders(entry.msgid_plural) for text in entry.msgstr_plural.values())
+        known = placeholders(entry.msgid) | placeholders(entry.msgid_plural)
+        return any(placeholders(text) - known for text in entry.msgstr_plural.values())
     return bool(entry.msgstr) and placeholders(entry.msgid) != placeholders(entry.msgstr)
 
 

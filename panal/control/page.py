@@ -80,7 +80,7 @@ def account_of(request: HttpRequest) -> Any:
     """The account looked at. None: a member of the staff looks at all, or a person has none."""
     if not hasattr(request, "_account"):
         request._account = _account_of(request)  # type: ignore[attr-defined]
-    return request._account
+    return request._account  # type: ignore[attr-defined]
 
 
 def _account_of(request: HttpRequest) -> Any:
@@ -90,14 +90,14 @@ def _account_of(request: HttpRequest) -> Any:
         if account.pk == chosen:
             return account
     if request.user.is_staff:
-        return accounts.accounts_for(request.user).filter(pk=chosen).first()
+        return accounts.accounts_for(request.user).filter(pk=chosen or 0).first()
     return mine[0] if mine else None
 
 
 def accounts_of(request: HttpRequest) -> list[Any]:
     """The accounts a person is a member of, read once a request."""
     if not hasattr(request, "_accounts"):
-        request._accounts = accounts.accounts_of_member(request.user)  # type: ignore[attr-defined]
+        request._accounts = accounts.accounts_of_member(request.user)  # type: ignore[attr-defined, arg-type]
     return request._accounts  # type: ignore[attr-defined, no-any-return]
 
 

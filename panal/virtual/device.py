@@ -16,8 +16,8 @@ Standard output, one JSON object a line:
     {"log":{"level","message"}} ·
     {"portal":"http://127.0.0.1:PORT/"|null} · {"dns":PORT|null} · {"wifi":{"ssid_hash":"8 digits"}|null} ·
     {"lcd":["…","…"]} · {"leds":{"blue","green","red"}} · {"lock":"locked|unlocked"} · {"door":"open|close"} ·
-    {"sound":"short|double|triple|long"} · {"lamps":[0..100,…]} · {"walls":[true if closed,…]} · {"local":"http://127.0.0.1:PORT/local"} ·
-    {"stream":"up|down"} · {"flash":0..255} ·
+    {"sound":"short|double|triple|long"} · {"lamps":[0..100,…]} · {"walls":[true if closed,…]} ·
+    {"local":"http://127.0.0.1:PORT/local"} · {"stream":"up|down"} · {"flash":0..255} ·
     {"countdown":seconds|null} ·
     {"heap":{"live_bytes":n}}, which is what is alive after a collection, and only in the VM.
 A board knows its home network from the start, and --fresh none, as one from the factory. --pace: how much faster than

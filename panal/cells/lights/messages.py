@@ -88,7 +88,7 @@ def build_agreement(light: Light) -> dict:
 
 def is_own_doing(light: Light) -> bool:
     """Whether a board's report is newer than all that was desired of it: then the server lays `build_agreement`."""
-    return light.at_ms > light.set_at_ms
+    return bool(light.at_ms > light.set_at_ms)
 
 
 def set_at_ms(now_ms: int, reported_at_ms: int, desired_at_ms: int) -> int:

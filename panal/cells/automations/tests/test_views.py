@@ -17,6 +17,7 @@ TIMED = {
 
 @pytest.fixture
 def signed(client, alice):
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     client.force_login(alice)
     return client
 
