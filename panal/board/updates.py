@@ -33,6 +33,7 @@ EVERY_MS = 86400000
 HOUR_MS = 3600000
 QUIET_S = 300
 MOST_QUIET = 2  # in a row, where nothing is under way: whoever asks for ever must not restart the board for ever
+MOST_LOADING = 4  # in a row, where one is: a board that has no room even then watches over somebody, and tries tomorrow
 AGAIN_S = 60
 
 
@@ -76,7 +77,8 @@ class Updates:
                 if board.clock.monotonic_ms() > HOUR_MS:
                     count = 0
                 wait_ms = EVERY_MS
-                if count < MOST_QUIET or NOTHING not in (board.storage.read(FILE) or NOTHING):
+                is_idle = NOTHING in (board.storage.read(FILE) or NOTHING)
+                if count < (MOST_QUIET if is_idle else MOST_LOADING):
                     board.storage.write(QUIET, "!%d" % (count + 1))
                     board.hardware.restart("quiet")
 
