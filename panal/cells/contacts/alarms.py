@@ -4,7 +4,7 @@ Each function costs a constant number of statements, however many alarms there a
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -24,6 +24,7 @@ ALERT_FIELDS = ("id", "account", "uid", "kind", "urgency", "device_id", "name", 
 ESCALATION_FIELDS = ("alert", "round", "step", "due_at", "set_at")
 NOTICE_FIELDS = ("id", "alert", "contact", "contact_name", "purpose", "round", "step", "state", "created_at", "due_at",
                  "tries", "lease")  # fmt: skip
+KEPT = timedelta(days=730)
 LIVE = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
 
 
@@ -167,3 +168,8 @@ def _end(alerts: Sequence[Alert], purpose: str, now: datetime, user: Any = None,
         for alert, contact, name in people
     ]
     rows.insert_new(Notice, NOTICE_FIELDS, lines, ("alert", "contact", "purpose", "round", "step"))
+
+
+def prune(now: datetime) -> int:
+    """What has been all clear for two years goes, with who was told of it."""
+    return int(Alert.objects.filter(state=AlertState.CLEARED, cleared_at__lt=now - KEPT).delete()[0])

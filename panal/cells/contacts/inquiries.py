@@ -17,6 +17,7 @@ from panal.control.events import publish_on_commit
 from panal.gateway.store import DomainEvent
 from panal.protocol.errors import BadRequest, Conflict, Unavailable
 
+from . import alarms
 from .models import Inquiry, InquiryState, Reply
 
 PER_HOUR = 5
@@ -112,6 +113,6 @@ def _text(text: str) -> str:
 
 
 def prune(now: Any) -> int:
-    """What was sorted out a year ago goes, as the form promises."""
+    """What was sorted out a year ago goes, as the form promises; alerts that are long over go too."""
     old = Inquiry.objects.filter(created_at__lt=now - KEPT).exclude(state=InquiryState.NEW)
-    return old.delete()[0]
+    return int(old.delete()[0]) + alarms.prune(now)

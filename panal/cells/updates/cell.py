@@ -20,4 +20,5 @@ CARD = Card(
     ),
     words="panal.cells.updates.words:WORDS",
     on_time="panal.cells.updates.recorder:on_time",
+    prune="panal.cells.updates.actions:prune_artifacts",
 )

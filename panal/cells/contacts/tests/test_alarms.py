@@ -8,8 +8,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from panal.cells.accounts.api import person
+from panal.cells.contacts import inquiries
 from panal.cells.contacts.api import Alarm, acknowledge, clear_alarms, clear_of_devices, raise_alarms
 from panal.cells.contacts.models import Alert, Escalation
+
+from .conftest import NOON
 
 pytestmark = pytest.mark.django_db
 
@@ -59,3 +62,12 @@ def test_all_clear_ends_what_is_open_and_what_somebody_knows_of(account, bob):
     assert clear_of_devices(["D"], ["door.held"], "the door", now) == 0
     assert set(Alert.objects.values_list("state", flat=True)) == {"cleared"}
     assert not Escalation.objects.exists()
+
+
+def test_what_is_over_for_two_years_goes_and_what_is_open_stays(account):
+    raise_alarms([alarm(account, 1), alarm(account, 2)], NOON)
+    clear_alarms(["u1"], "", NOON)
+    inquiries.prune(NOON + timedelta(days=729))
+    assert Alert.objects.count() == 2
+    inquiries.prune(NOON + timedelta(days=731))
+    assert [alert.uid for alert in Alert.objects.all()] == ["u2"]
