@@ -100,7 +100,7 @@ def _parts(prefix: str, thing: Thing, may_unlock: bool) -> dict[str, dict[str, A
     parts = {key: part(key, "light", lamp.name, **_light(prefix, thing, key, lamp)) for key, lamp in found.items()}
     if thing.is_door:
         parts["door"] = part("door", "binary_sensor", "Door", device_class="door")
-        parts["lock"] = _lock(prefix, thing, part, may_unlock)
+        parts |= _lock(prefix, thing, part, may_unlock)
     if thing.is_wearable:
         measured = {"device_class": "battery", "unit_of_measurement": "%", "state_class": "measurement"}
         parts["battery"] = part("battery", "sensor", "Battery", **measured)
@@ -123,14 +123,19 @@ def _light(prefix: str, thing: Thing, key: str, lamp: Lamp) -> dict[str, Any]:
     return {**command, "brightness": True, "brightness_scale": 100, "supported_color_modes": ["brightness"]}
 
 
-def _lock(prefix: str, thing: Thing, part: Any, may_unlock: bool) -> dict[str, Any]:
-    """A door that may not be opened from there has a lock that can only be looked at."""
+def _lock(prefix: str, thing: Thing, part: Any, may_unlock: bool) -> dict[str, dict[str, Any]]:
+    """A door that may not be opened from there has a lock that can only be looked at.
+
+    Home Assistant keeps what a later discovery leaves out: the other one is said to be gone by its platform alone.
+    """
     if not may_unlock:
         looked: dict[str, Any] = part("lock", "binary_sensor", "Lock", device_class="lock")
-        return looked | {"payload_on": UNLOCKED, "payload_off": LOCKED}
+        looked |= {"payload_on": UNLOCKED, "payload_off": LOCKED}
+        return {"lock": {"p": "lock"}, "lock_seen": looked}
     worked: dict[str, Any] = part("lock", "lock", "Lock", optimistic=False)
     states = {"state_locked": LOCKED, "state_unlocked": UNLOCKED, "state_jammed": JAMMED}
-    return worked | {"command_topic": topic(prefix, thing.device_id, "lock", "set"), **states}
+    worked |= {"command_topic": topic(prefix, thing.device_id, "lock", "set"), **states}
+    return {"lock": worked, "lock_seen": {"p": "binary_sensor"}}
 
 
 def states_of(thing: Thing) -> dict[str, bytes]:
