@@ -35,9 +35,6 @@ SUBJECT = "$SYS.REQ.USER.AUTH"
 QUEUE = "panal-auth"
 MAX_ASKED = 20_000
 MAX_PAYLOAD = 64 * 1024
-MAX_SUBSCRIPTIONS = 64
-"""Of a board: one with QoS 1 costs the broker a consumer, so some thousands of them its memory."""
-MAX_OF_GUESTS = 4096
 REFUSED = "unknown device or wrong token"
 
 
@@ -184,16 +181,14 @@ class Callout:
         return self._permit(user_key, device_id, says, hears)
 
     def permit_guest(self, user_key: str, user: str, rights: Rights) -> str:
-        return self._permit(user_key, user, list(rights.says), list(rights.hears), MAX_OF_GUESTS)
+        return self._permit(user_key, user, list(rights.says), list(rights.hears))
 
-    def _permit(
-        self, user_key: str, name: str, says: list[str], hears: list[str], subscriptions: int = MAX_SUBSCRIPTIONS
-    ) -> str:
+    def _permit(self, user_key: str, name: str, says: list[str], hears: list[str]) -> str:
         permissions = {
             "pub": {"allow": says},
             "sub": {"allow": [*hears, "$MQTT.sub.>", "$MQTT.deliver.pubrel.>"]},
         }
-        user = {"type": "user", "version": 2, "subs": subscriptions, "data": -1, "payload": MAX_PAYLOAD, **permissions}
+        user = {"type": "user", "version": 2, "subs": -1, "data": -1, "payload": MAX_PAYLOAD, **permissions}
         ends = {"exp": int(time.time()) + self._life_s()} if self._lasts_s else {}
         return self._signed({"sub": user_key, "aud": self._account, "name": name, "nats": user, **ends})
 

@@ -34,8 +34,9 @@ STOP_S = 5.0
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 30.0
 AUTH_TIMEOUT_S = 30
-MAX_SUBSCRIPTIONS = 8192
-"""Of one connection. Of a board's far fewer, by its permit (auth.py)."""
+MAX_SUBSCRIPTIONS = 1024
+"""Of one connection: a Home Assistant needs some hundreds, and one with QoS 1 costs the broker a consumer. It takes the
+number of a permit for nothing (nats-server 2.15, auth callout), so boards have as many."""
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 

@@ -55,7 +55,7 @@ class TurnIn(Input):
     is_on: bool
 
 
-class StepOut(Schema):
+class AutomationStepOut(Schema):
     kind: str = ""
     is_done: bool = False
     code: str = ""
@@ -72,7 +72,7 @@ class AutomationRunOut(Schema):
     device: str
     by: str
     outcome: str
-    steps: list[StepOut]
+    steps: list[AutomationStepOut]
 
 
 def _ran(run: Run) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from panal.gateway.tasks import end
 logger = logging.getLogger(__name__)
 
 MAX_TOPICS = 100_000
-AGAIN_S = 2.0
+AGAIN_S = 1.0
 LOOK_S = 1.0
 READ = 4096
 

@@ -100,8 +100,8 @@ def test_events_are_published_once_after_the_commit(store, device):
     store.commit([hello(device.id)])
     with collected() as heard:
         store.commit([event(device.id), heartbeat(device.id)])
-    assert [e.name for e in heard] == ["device.updated", "care.event_raised"]
-    assert heard[1].data["kinds"] == ["FALL"]
+    assert [e.name for e in heard] == ["device.updated", "alert.raised", "care.event_raised"]
+    assert heard[2].data["kinds"] == ["FALL"]
     assert {e.account_id for e in heard} == {device.account_id}
 
 

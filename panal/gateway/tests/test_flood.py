@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from panal.gateway.broker import MAX_SUBSCRIPTIONS
 from panal.gateway.gateway import Gateway
 
 from .conftest import until
@@ -42,7 +43,7 @@ async def test_messages_of_qos_2_that_are_never_finished_are_not_kept(
 
 async def test_subscriptions_are_bounded(store: MemoryStore, boards: Any) -> None:
     board = await boards("A", store.add("A"))
-    for number in range(100):
-        board.client.subscribe(f"panal/A/down/x{number}", 1)
-    await until(lambda: len(board.subscribed) == 101 or board.gone.is_set())
-    assert sum(board.subscribed) < 64
+    for number in range(MAX_SUBSCRIPTIONS + 20):
+        board.client.subscribe(f"panal/A/down/x{number}", 0)
+    await until(lambda: len(board.subscribed) > MAX_SUBSCRIPTIONS or board.gone.is_set())
+    assert sum(board.subscribed) <= MAX_SUBSCRIPTIONS
