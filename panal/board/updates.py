@@ -92,6 +92,8 @@ class Updates:
         stays = await trial.run(self._board, FILE)
         for module in MODULES:
             forget(module)
+        if stays:
+            self._board.storage.write(QUIET, "0")  # what it took to come here does not count against the next one
         return stays
 
     async def _be_quiet(self):

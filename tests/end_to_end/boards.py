@@ -1,13 +1,23 @@
 """One virtual board for tests: `panal virtual run` as a child that can be pressed, unplugged and listened to."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from tests.running import Panal
+from tests.running import Panal, until
+
+
+def _answers(host: str | None, port: int | None) -> bool:
+    try:
+        socket.create_connection((host or "", port or 0), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 class VirtualBoard:
@@ -81,6 +91,8 @@ class VirtualBoard:
         with self._news:
             found = self._news.wait_for(lambda: self._last().get("portal"), timeout_s)
         assert found, f"no access point; the board said {self.said[-20:]}"
+        address = urlsplit(str(found))
+        until(lambda: _answers(address.hostname, address.port))  # the page comes up just after the access point
         return str(found)
 
     def _last(self) -> dict[str, Any]:

@@ -197,13 +197,13 @@ def _announce(rows: list[Update]) -> None:
 def on_time(now: datetime) -> None:
     """Rollouts go on, boards that fell silent are silent, boards that are connected hear that it is their turn."""
     _silence(now)
+    _calm(now)  # before a board is told of the next one, which this must not take back
     running = list(Rollout.objects.filter(state=RolloutState.RUNNING).order_by("pk"))
     if running:
         _drop_revoked(running, now)
         with transaction.atomic():
             advance.judge([rollout.pk for rollout in running], now)
         _nudge(running, now)
-    _calm(now)
 
 
 def _silence(now: datetime) -> None:
@@ -244,10 +244,14 @@ def _nudge(running: list[Rollout], now: datetime) -> None:
 
 
 def _calm(now: datetime) -> None:
-    """What has ended is not desired any more."""
+    """What has ended is not desired any more, unless the same board was told of the next one since."""
     ended = Update.objects.filter(is_nudged=True).exclude(state__in=progress.OPEN)
     for row in ended.order_by("pk").select_related("device")[:NUDGED_AT_ONCE]:
-        _lay(row, False, None)
+        following = Update.objects.filter(device_id=row.device_id, is_nudged=True, state__in=progress.OPEN)
+        if following.exists():
+            Update.objects.filter(pk=row.pk).update(is_nudged=False)
+        else:
+            _lay(row, False, None)
 
 
 def _lay(row: Update, is_nudged: bool, desired: dict[str, Any] | None) -> None:

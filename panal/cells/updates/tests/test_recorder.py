@@ -178,6 +178,18 @@ def test_boards_that_are_online_hear_of_it_once_and_no_more_when_it_is_over(roll
     assert "update" not in Twin.objects.get(device=first).desired
 
 
+def test_the_end_of_one_update_does_not_take_back_the_word_of_the_next(release, newer, fleet, actor):
+    first, now = fleet[0], timezone.now()
+    actions.begin_rollout(release=release, device_ids=[first], actor=actor, pace=actions.AT_ONE_STROKE)
+    recorder.on_time(now)
+    take(first)
+    Device.objects.filter(pk=first).update(fw="9.1.0")
+    actions.begin_rollout(release=newer, device_ids=[first], actor=actor, pace=actions.AT_ONE_STROKE)
+    for seconds in range(1, 4):
+        recorder.on_time(now + timedelta(seconds=seconds))
+        assert Twin.objects.get(device=first).desired["update"]["release"] == newer.pk
+
+
 def test_a_board_that_asked_while_it_was_paused_is_told_again_when_it_goes_on(rollout, actor):
     [first] = stage(rollout, 0)
     recorder.on_time(timezone.now())
