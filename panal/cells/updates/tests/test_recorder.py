@@ -179,8 +179,9 @@ def test_boards_that_are_online_hear_of_it_once_and_no_more_when_it_is_over(roll
 
 
 def test_the_end_of_one_update_does_not_take_back_the_word_of_the_next(release, newer, fleet, actor):
-    first, now = fleet[0], timezone.now()
+    first = fleet[0]
     actions.begin_rollout(release=release, device_ids=[first], actor=actor, pace=actions.AT_ONE_STROKE)
+    now = timezone.now()
     recorder.on_time(now)
     take(first)
     Device.objects.filter(pk=first).update(fw="9.1.0")
