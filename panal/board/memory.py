@@ -1,5 +1,6 @@
 """Modules that are needed only now and then do not stay in memory."""
 
+import gc
 import sys
 
 
@@ -10,3 +11,9 @@ def forget(module):
         del sys.modules[module]
         if package in sys.modules and hasattr(sys.modules[package], name):
             delattr(sys.modules[package], name)
+
+
+def has_room(size):
+    """Whether `size` bytes are free once all that can be freed is; there is always room where nobody counts."""
+    gc.collect()
+    return not hasattr(gc, "mem_free") or gc.mem_free() >= size

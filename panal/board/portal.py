@@ -29,13 +29,13 @@ class Portal:
         self._networks = []
         self._tasks = []
         self._server = None
-        self._busy = 0
+        self._visits = []
 
     def open(self):
         self._tasks = [asyncio.create_task(self._serve_names()), asyncio.create_task(self._serve_pages())]
 
     def close(self):
-        for task in self._tasks:
+        for task in self._tasks + self._visits:
             task.cancel()
         if self._server is not None:
             self._server.close()
@@ -66,14 +66,15 @@ class Portal:
         self._server = await asyncio.start_server(self._serve, self._host, self._port)
 
     async def _serve(self, reader, writer):
-        self._busy += 1
+        if len(self._visits) >= AT_ONCE:
+            writer.close()
+            return
+        visit = asyncio.current_task()
+        self._visits.append(visit)
         try:
-            if self._busy <= AT_ONCE:
-                await visitor.converse(reader, writer, self._answer_visit, self._log)
-            else:
-                writer.close()
+            await visitor.converse(reader, writer, self._answer_visit, self._log)
         finally:
-            self._busy -= 1
+            self._visits.remove(visit)
 
     async def _answer_visit(self, request, visit):
         asked = request.method + " " + request.path

@@ -7,9 +7,10 @@ the set-up button, or when the server orders another network, and leaves the mem
 import asyncio
 import gc
 
-from panal.board.memory import forget
+from panal.board.memory import forget, has_room
 
 LOOK_S = 0.25
+ROOM_BYTES = 20 * 1024  # what a change of the network needs, while messages come and go
 HOLD_MS = 5000
 SETUP_MS = 60000
 
@@ -19,7 +20,7 @@ class Wifi:
         self.board = board
         self.order = None  # [Order, Event, answer] of a command under way
         self.pressed_ms = None
-        self.is_open = False  # the access point
+        self.is_open = self.was_open = False  # the access point
         button = board.hardware.SETUP_BUTTON
         self._button = board.hardware.parts[button] if button else None
         self._until_ms = self.now_ms() + SETUP_MS * board.hardware.WIFI_PACE
@@ -31,6 +32,19 @@ class Wifi:
             await self.run_once()
             while not self._is_needed():  # its first sleep also takes the place on the stack that kept run_once() alive
                 await asyncio.sleep(LOOK_S)
+                self._look_at_memory()
+
+    def _look_at_memory(self):
+        """After a set-up: what it took has to come back, or the next change of the network finds no memory.
+
+        In one set-up of ten it does not. MicroPython's collector takes any word on the C stack for a pointer, and the
+        tasks that wait keep others that have long ended (`child_last` in py/pairheap.c). A restart frees all of it.
+        """
+        if self.was_open:
+            self.was_open = False
+            if not has_room(ROOM_BYTES):
+                self.board.log.info("restarting: the set-up has left too little memory")
+                self.board.hardware.restart("memory")
 
     async def run_once(self):
         gc.collect()

@@ -144,7 +144,7 @@ class Driver:
         hardware, config = self._board.hardware, self._board.config
         name = config["access_point"] or hardware.ACCESS_POINT + config["device_id"]
         self._radio.open(name, hardware.secret("ap_password"))
-        self._wifi.is_open = True
+        self._wifi.is_open = self._wifi.was_open = True
         self._board.log.info("access point open")
         page = getattr(self._board, "local", None)  # of a cell that has one
         self._portal = portal.Portal(self, hardware, self._board.log, name, page)
