@@ -110,8 +110,8 @@ def _who(actor: Actor) -> Iterator[str]:
 def _count_a_try(who: list[str], now: datetime) -> None:
     """Before it is known how the try ends, so that many at once are counted as many."""
     for name in sorted(who):
-        ClaimTries.objects.get_or_create(who=name, defaults={"last_at": now})
-        tries = ClaimTries.objects.select_for_update().get(who=name)
+        # in one step: between two, somebody else's luck may take the row away
+        tries, _ = ClaimTries.objects.select_for_update().get_or_create(who=name, defaults={"last_at": now})
         if tries.blocked_until and tries.blocked_until > now:
             raise _too_many((tries.blocked_until - now).total_seconds())
         tries.count = 1 if now - tries.last_at > FORGIVEN_AFTER else tries.count + 1
