@@ -1,6 +1,7 @@
 """How a page is answered: whole, or the one part of it that a live page asks for again; and for which account."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -8,12 +9,14 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.forms.renderers import TemplatesSetting
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 
 from panal.cells import card as cell_card
 from panal.cells import cards
 from panal.cells.accounts import api as accounts
+
+from .preferences import Respond
 
 PER_PAGE = 50
 CHOSEN = "account"
@@ -36,6 +39,16 @@ class Part(NamedTuple):
 
 
 Context = Callable[[], dict[str, Any]]
+
+
+def arrival(get_response: Respond) -> Respond:
+    """Middleware: keeps when the page was asked for. What happens from then on is news to it (gateway/live.py)."""
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        request.came_ms = time.time_ns() // 1_000_000  # type: ignore[attr-defined]
+        return get_response(request)
+
+    return respond
 
 
 def answer(

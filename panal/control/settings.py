@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "ninja",
 ]
 MIDDLEWARE = [
+    "panal.control.page.arrival",
     "django.middleware.security.SecurityMiddleware",
     "panal.control.security.content_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -4,6 +4,8 @@ Nothing of a device's data travels here, so what a person may see is decided in 
 """
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Protocol
@@ -19,6 +21,10 @@ COALESCE_S = 0.3
 PING_S = 15.0
 CHECK_S = 30.0
 MAX_VIEWERS = 5_000
+MAX_DIGITS = 15
+RECENT = 4_096
+SLACK_MS = 1_000
+"""Another replica may have answered the page, by its own clock."""
 
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -36,20 +42,35 @@ class Live:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._pages: set[Page] = set()
+        self._recent: deque[tuple[int, DomainEvent]] = deque(maxlen=RECENT)
+        context.bus.listen(self._keep)
+
+    def _keep(self, event: DomainEvent) -> None:
+        self._recent.append((_now_ms(), event))
 
     def __len__(self) -> int:
         return len(self._pages)
 
     async def endpoint(self, request: Request) -> Response:
-        """`GET /live?device=ID`: 401 when nobody is signed in."""
-        cookie = request.headers.get("cookie", "")
+        """`GET /live?since=MS&device=ID`: news from when the page was asked for on; 401: nobody is signed in."""
+        since, cookie = request.query_params.get("since", ""), request.headers.get("cookie", "")
+        if since and not (since.isascii() and since.isdigit() and len(since) <= MAX_DIGITS):
+            return Response("since: milliseconds since 1970.\n", status_code=400)
         viewer = await self._viewer(cookie)
         if viewer is None:
             return Response(status_code=401)
         if len(self._pages) >= MAX_VIEWERS:
             return Response(status_code=503, headers={"Retry-After": "10"})
         page = Page(viewer, request.query_params.get("device", ""))
+        if since:
+            self._tell_of_the_gap(page, int(since))
         return StreamingResponse(self._stream(page, cookie), media_type="text/event-stream", headers=STREAM_HEADERS)
+
+    def _tell_of_the_gap(self, page: "Page", since_ms: int) -> None:
+        """What happened after the page was made and before it could listen."""
+        for at_ms, event in self._recent:
+            if at_ms >= since_ms - SLACK_MS:
+                page.hear(event)
 
     async def _viewer(self, cookie: str) -> Viewer | None:
         if not cookie:
@@ -141,3 +162,7 @@ def _event(topic: str, devices: set[str]) -> bytes:
     """One event; `device_id` where it is about one device, "" for several."""
     only = next(iter(devices)) if len(devices) == 1 else ""
     return b"event: %s\ndata: %s\n\n" % (topic.encode(), msgspec.json.encode({"device_id": only}))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -56,3 +56,16 @@ def test_when_the_server_goes_and_comes_back_the_page_catches_up(tabs, home):
     page.context.set_offline(False)
     expect(page.locator("#head").get_by_text("Online")).to_be_visible(timeout=20_000)
     tabs.complaints.clear()  # the lost connection is what was wanted
+
+
+def test_what_happens_before_the_page_can_listen_is_shown(tabs, home):
+    """Between the answer and the stream of its news there is a while, and on a busy server a long one."""
+    page = tabs.open("/me/", viewport=DESK)
+
+    def meanwhile(route):
+        home.heartbeat(8, battery=0.33)
+        route.continue_()
+
+    page.route("**/live?*", meanwhile, times=1)
+    page.goto(home.path(8))
+    expect(page.locator("#vitals").get_by_text("33 %")).to_be_visible()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -112,3 +113,26 @@ async def test_a_stream_over_http_and_its_end(http: Http, gateway: Gateway, stor
     assert b"event: telemetry" in answer.body
     assert b"event: devices" not in answer.body
     assert len(gateway.live) == 0
+
+
+@pytest.mark.parametrize(("earlier_ms", "hears"), [(5_000, True), (-5_000, False)])
+async def test_a_page_hears_what_happened_before_it_could_listen(
+    gateway: Gateway, http: Http, store: MemoryStore, earlier_ms: int, hears: bool
+) -> None:
+    store.viewers["sessionid=ok"] = OWNER
+    gateway.bus.publish_soon([event(), event("care", account=2)])
+    await asyncio.sleep(0)
+    since = gateway.now_ms() - earlier_ms
+    streaming = asyncio.create_task(http.get(f"/live?since={since}", Cookie="sessionid=ok"))
+    await until(lambda: len(gateway.live) == 1)
+    await asyncio.sleep(0.05)
+    gateway.close_live()
+    answer = await streaming
+    assert (b"event: devices" in answer.body) is hears
+    assert b"event: care" not in answer.body
+
+
+@pytest.mark.parametrize("since", ["now", "-1", "1" * 16, "\u0661"])
+async def test_a_moment_that_is_none_is_refused(http: Http, store: MemoryStore, since: str) -> None:
+    store.viewers["sessionid=ok"] = OWNER
+    assert (await http.get(f"/live?since={quote(since)}", Cookie="sessionid=ok")).status == 400
