@@ -89,6 +89,12 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   part.toggleAttribute("data-stale", waits);
   if (waits) event.preventDefault();
 });
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const part = event.detail.elt;
+  if (!part.matches?.("[data-live]") || !isInUse(part)) return; // somebody has begun while the answer was on its way
+  event.detail.shouldSwap = false;
+  part.setAttribute("data-stale", "");
+});
 setInterval(refreshStale, STALE_MS);
 document.addEventListener("htmx:afterSwap", (event) => drawPlots(event.target));
 document.addEventListener("visibilitychange", refreshStale);
