@@ -5,11 +5,15 @@ named with -p in pyproject.toml because Django's settings are read before any co
 """
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 DATABASE = os.environ.pop("PANAL_TEST_DB", "")
 
@@ -41,11 +45,19 @@ if DATABASE == "postgres":
 
 
 def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
-    if DATABASE != "postgres":
+    if "TEST_POSTGRES_URL" not in os.environ:  # which a process of pytest-xdist has from the one that began it
         return
     left = [item for item in items if not _has_database(item)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if _has_database(item)]
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown(item: Any, nextitem: Any) -> Iterator[None]:
+    """What a module leaves open is told where it was left, not where the collector happens to run next."""
+    yield
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
 
 
 def _has_database(item: Any) -> bool:

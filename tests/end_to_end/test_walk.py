@@ -125,6 +125,7 @@ def put_them_into_a_group(rosa: BrowserContext) -> None:
     page.locator("#bulk-group").select_option(label=GROUP)
     picture(page, "walk-devices")
     page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("2 devices are in their new place.")).to_be_visible()
     page.close()
 
 
