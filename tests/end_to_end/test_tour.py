@@ -63,8 +63,9 @@ def test_the_tour_is_as_the_readme_tells_it(visit: BrowserContext) -> None:
     expect(rosa.get_by_text("Connected", exact=True)).to_be_visible(timeout=30_000)
 
     happened = overview.locator("section.card").filter(has=overview.get_by_role("heading", name="What happened"))
+    emergencies = happened.locator(".list > li").filter(has_text="Emergency button")  # an empty list speaks of it too
     rosa.get_by_role("button", name="Emergency").click()
-    expect(happened.get_by_text("Emergency button")).to_have_count(1, timeout=20_000)
+    expect(emergencies).to_have_count(1, timeout=20_000)
 
     rosa.get_by_role("button", name="Cut Wi-Fi").click()
     expect(rosa.get_by_text("LED slow: no Wi-Fi")).to_be_visible(timeout=20_000)
@@ -73,11 +74,11 @@ def test_the_tour_is_as_the_readme_tells_it(visit: BrowserContext) -> None:
     picture(bench, "bench")
     rosa.get_by_role("button", name="Cut power").click()
     expect(rosa.get_by_text("LED off")).to_be_visible(timeout=20_000)
-    assert happened.get_by_text("Emergency button").count() == 1
+    assert emergencies.count() == 1
     rosa.get_by_role("button", name="Restore power").click()
     expect(rosa.get_by_text("1 event waiting")).to_be_visible(timeout=30_000)
     rosa.get_by_role("button", name="Restore Wi-Fi").click()
-    expect(happened.get_by_text("Emergency button")).to_have_count(2, timeout=60_000)
+    expect(emergencies).to_have_count(2, timeout=60_000)
     expect(rosa.get_by_text("Connected", exact=True)).to_be_visible(timeout=30_000)
     picture(overview, "overview")
 

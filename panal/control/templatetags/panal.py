@@ -113,7 +113,12 @@ def with_query(context: dict[str, Any], **changes: Any) -> str:
 
 @register.simple_tag(takes_context=True)
 def live(context: dict[str, Any], part: str, topics: str, every: str = "60s") -> SafeString:
-    """The attributes of an element whose inside is the page's part `part`, fetched again on every one of `topics`."""
+    """The attributes of an element whose inside is the page's part `part`, fetched again on every one of `topics`.
+
+    What answers a form stands as it is: its address takes the form only.
+    """
+    if context["request"].method != "GET":
+        return format_html('id="{}"', part)
     triggers = ", ".join(f"sse:{topic}" for topic in topics.split())
     return format_html(
         'id="{}" hx-get="{}" hx-trigger="{}, panal:part, panal:fresh from:body, every {}" '

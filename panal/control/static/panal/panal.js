@@ -76,10 +76,14 @@ document.addEventListener("change", (event) => {
 });
 
 // A part is not replaced under somebody's hands ---------------------------------------------------------------
+let pressed = null; // under a finger or the mouse: what is let go must be what was pressed
+document.addEventListener("pointerdown", (event) => (pressed = event.target));
+for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => setTimeout(() => (pressed = null)));
+
 function isInUse(part) {
   const active = document.activeElement;
   const isTyping = part.contains(active) && active.matches("input:not(.light-level), select, textarea");
-  return isTyping || part.querySelector("input[name=device]:checked, dialog[open], details[open]:not([data-place]), [data-held], .htmx-request") !== null;
+  return isTyping || part.contains(pressed) || part.querySelector("input[name=device]:checked, dialog[open], details[open]:not([data-place]), [data-held], .htmx-request") !== null;
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
