@@ -62,9 +62,8 @@ class Live:
         if len(self._pages) >= MAX_VIEWERS:
             return Response(status_code=503, headers={"Retry-After": "10"})
         page = Page(viewer, request.query_params.get("device", ""))
-        if since:
-            self._tell_of_the_gap(page, int(since))
-        return StreamingResponse(self._stream(page, cookie), media_type="text/event-stream", headers=STREAM_HEADERS)
+        stream = self._stream(page, cookie, int(since) if since else None)
+        return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM_HEADERS)
 
     def _tell_of_the_gap(self, page: "Page", since_ms: int) -> None:
         """What happened after the page was made and before it could listen."""
@@ -78,9 +77,11 @@ class Live:
         found: Viewer | None = await self._context.in_thread(self._context.store.viewer, cookie)
         return found
 
-    async def _stream(self, page: "Page", cookie: str) -> AsyncIterator[bytes]:
+    async def _stream(self, page: "Page", cookie: str, since_ms: int | None) -> AsyncIterator[bytes]:
         self._pages.add(page)
         self._context.bus.listen(page.hear)
+        if since_ms is not None:
+            self._tell_of_the_gap(page, since_ms)
         try:
             yield b": hello\n\nretry: 2000\n\n"
             async for chunk in page.chunks(lambda: self._viewer(cookie)):

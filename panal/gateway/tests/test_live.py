@@ -132,6 +132,14 @@ async def test_a_page_hears_what_happened_before_it_could_listen(
     assert b"event: care" not in answer.body
 
 
+async def test_nothing_is_lost_between_a_request_and_its_stream(gateway: Gateway, http: Http) -> None:
+    stream = gateway.live._stream(Page(OWNER), "", gateway.now_ms())
+    gateway.bus.publish_soon([event()])
+    await asyncio.sleep(0.01)
+    assert [await anext(stream) for _ in range(2)][1].startswith(b"event: devices")
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("since", ["now", "-1", "1" * 16, "\u0661"])
 async def test_a_moment_that_is_none_is_refused(http: Http, store: MemoryStore, since: str) -> None:
     store.viewers["sessionid=ok"] = OWNER
