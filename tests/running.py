@@ -144,11 +144,16 @@ class Panal:
         self.run("user", "create", email, "--password", password, "--role", role, "--account", account)
 
 
-def until(condition: Callable[[], Any], within_s: float = 20.0) -> Any:
-    """Wait for what another process does and nothing of ours is told of; what `condition` then says."""
+def until(
+    condition: Callable[[], Any], within_s: float = 20.0, why: Callable[[], str] = lambda: "it did not come"
+) -> Any:
+    """Wait for what another process does and nothing of ours is told of; what `condition` then says.
+
+    `why`: what helps to understand that it did not come.
+    """
     pulse, begun = threading.Event(), time.monotonic()
     while not (found := condition()):
-        assert time.monotonic() - begun < within_s, "it did not come"
+        assert time.monotonic() - begun < within_s, why()
         pulse.wait(0.05)
     return found
 

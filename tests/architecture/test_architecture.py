@@ -203,6 +203,11 @@ def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
             yield ast.unparse(node.func), node
 
 
+def test_no_template_says_hx_sync() -> None:
+    """What lies inside inherits it: a click in a part that is being fetched would wait, and be dropped with the part."""
+    assert not [path for path in (ROOT / "panal").rglob("*.html") if "hx-sync" in path.read_text()]
+
+
 @pytest.mark.parametrize("path", sources(tests=True), ids=label)
 def test_tests_use_no_mocks_and_never_sleep(path: Path) -> None:
     imported = {alias.name for node in ast.walk(tree(path)) if isinstance(node, ast.Import) for alias in node.names}

@@ -14,6 +14,7 @@ class Board:
     def __init__(self, home):
         [self.device] = home.panal.mint("lights-4", 1, "--account", "Casa")
         self.url = f"{home.url}/api/v1/devices"
+        self.rows = home.panal.rows
         self.ask("POST", "register", {"deviceId": self.device["device_id"], "fwVersion": "1.0.0"})
         self.report({str(n): self.light(False, by="power") for n in (1, 2)})
 
@@ -33,6 +34,11 @@ class Board:
     def report(self, lights, version=0):
         self.ask("PUT", f"{self.device['device_id']}/reported", {"version": version, "state": {"lights": lights}})
 
+    def switch(self, channel):
+        """Where its switch is on pages."""
+        query = "SELECT id FROM lights_light WHERE device_id = %s AND channel = %s"
+        return f"#switch-{self.rows(query, self.device['device_id'], channel)[0][0]}"
+
     def obey(self):
         desired = self.ask("GET", f"{self.device['device_id']}/desired")
         wish = desired["state"]["lights"]["1"]
@@ -48,7 +54,7 @@ def board(home):
 def test_the_wall_and_a_click_are_on_the_page(tabs, board):
     page = tabs.open("/lights/")
     page.evaluate("window.stillTheSamePage = true")
-    first, second = page.get_by_role("switch").nth(0), page.get_by_role("switch").nth(1)
+    first, second = page.locator(board.switch(1)), page.locator(board.switch(2))
     expect(second).to_have_attribute("aria-checked", "false")
     board.report({"2": board.light(True)})
     expect(second).to_have_attribute("aria-checked", "true")
@@ -57,3 +63,21 @@ def test_the_wall_and_a_click_are_on_the_page(tabs, board):
     board.obey()
     expect(first.locator(".light-word")).to_have_text("On")
     assert page.evaluate("window.stillTheSamePage")
+
+
+def test_a_click_is_sent_while_its_part_is_being_fetched(tabs, board):
+    """A busy server answers late, and what is clicked meanwhile must not wait for it, nor be lost with what it replaces."""
+    page = tabs.open("/lights/")
+    first, second = page.locator(board.switch(1)), page.locator(board.switch(2))
+    expect(first).to_have_attribute("aria-checked", "false")
+    held = []
+    page.route("**/*part=rooms*", lambda route: held.append(route), times=1)
+    with page.expect_request("**/*part=rooms*"):
+        board.report({"2": board.light(True)})
+    with page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+        first.click()
+    assert answered.value.status == 204
+    held[0].continue_()
+    expect(second).to_have_attribute("aria-checked", "true")
+    board.obey()
+    expect(first).to_have_attribute("aria-checked", "true")

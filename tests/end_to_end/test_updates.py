@@ -56,11 +56,11 @@ def roll_out(panal: Panal, device_id: str, file: Path) -> None:
     panal.run("updates", "release", str(file), "--to", device_id)
 
 
-def outcome(panal: Panal, version: str) -> tuple[str, str]:
+def outcome(panal: Panal, board: VirtualBoard, version: str) -> tuple[str, str]:
     """(end, reason) of the board's update to this version."""
     query = """SELECT u.state, u.reason FROM updates_update u JOIN updates_release r ON r.id = u.release_id
         WHERE r.version = %s AND u.state IN ('done', 'rolled_back', 'refused')"""
-    return until(lambda: panal.rows(query, version), WAIT_S)[0]
+    return until(lambda: panal.rows(query, version), WAIT_S, lambda: f"the board said {board.said[-80:]}")[0]
 
 
 def test_a_good_version_is_installed_and_stays(panal: Panal, board: VirtualBoard, folder: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_good_version_is_installed_and_stays(panal: Panal, board: VirtualBoard
                      "--out", str(file))  # fmt: skip
     assert str(file) in said
     roll_out(panal, board.device["device_id"], file)
-    assert outcome(panal, "9.1.0") == ("done", "")
+    assert outcome(panal, board, "9.1.0") == ("done", "")
     until(lambda: panal.rows("SELECT fw FROM devices_device") == [("9.1.0",)], WAIT_S)
 
 
@@ -87,6 +87,6 @@ def test_a_version_that_crashes_goes_back(panal: Panal, board: VirtualBoard, fol
     bad = dict(files) | {"panal/board/clock.mpy": (folder / "broken.mpy").read_bytes()}
     file.write_bytes(releases.of_files(list(bad.items()), MODEL, "9.2.0", 0, key))
     roll_out(panal, board.device["device_id"], file)
-    assert outcome(panal, "9.2.0") == ("rolled_back", "crash_loop")
+    assert outcome(panal, board, "9.2.0") == ("rolled_back", "crash_loop")
     assert panal.rows("SELECT fw FROM devices_device") == [("9.1.0",)]
     assert sorted(path.name for path in board.folder.glob("slot_?")) == ["slot_a", "slot_b"]
