@@ -4,9 +4,8 @@ import asyncio
 import gc
 import os
 
-from panal.board import clock, log, outbox, storage, supervisor, updates, wifi
+from panal.board import clock, log, storage, supervisor, updates, wifi
 from panal.board.memory import forget
-from panal.cells.devices import device
 
 SNTP_AGAIN_S = 3600
 SNTP_RETRY_S = 30
@@ -38,10 +37,9 @@ class Board:
         self._needs_time = bool(config["ca"])
         self._asked_time = False
         cells = () if self.is_quiet else config["cells"] or hardware.CELLS
-        self.queue = start.make_queue(self, cells)
+        self.queue = self.outbox = None
+        start.make_device(self, cells)
         start.finish()
-        self.outbox = outbox.Outbox(self.queue, self.clock, self.log, self.link)
-        self.device = device.Device(self)
         self.log.say = self.link.say
         self.wifi = wifi.Wifi(self)
         self.updates = updates.Updates(self)
@@ -61,7 +59,11 @@ class Board:
         watch("wifi", self.wifi.run)
         watch("time", self._keep_time)
         watch("updates", self.updates.run)
-        if not self.is_quiet:
+        if self.is_quiet:
+            from panal.board import quiet
+
+            watch("quiet", quiet.listener(self))
+        else:
             watch("link", self.link.run)
             watch("outbox", self.outbox.run)
             watch("devices", self.device.run)

@@ -1,6 +1,6 @@
 """The ESP32 as the firmware sees it. A simulated board (panal/virtual/hardware.py) has the same names.
 
-FIRMWARE, MODE, CELLS, TICKS_PERIOD, ACCESS_POINT, SETUP_BUTTON, WIFI_PACE, PORTAL · ticks_ms() · rtc.get_ms(),
+FIRMWARE, MODE, CELLS, TICKS_PERIOD, ACCESS_POINT, SETUP_BUTTON, CALLS, WIFI_PACE, PORTAL · ticks_ms() · rtc.get_ms(),
 rtc.set_ms(unix_ms) · wifi (panal/cells/wifi/device.py) · secret(name) · parts · battery() · hw_id() · reset_cause() ·
 restart(cause) · pointer and boot() (panal/board/slots.py) · feed() · connect(…) · open_udp(host, port)
 """
@@ -129,7 +129,7 @@ class Hardware:
         self.parts = description.parts(parts)
         self.rtc = Rtc()
         self.ACCESS_POINT = description.ACCESS_POINT
-        self.SETUP_BUTTON = description.SETUP_BUTTON
+        self.SETUP_BUTTON, self.CALLS = description.SETUP_BUTTON, description.CALLS
         self.wifi = Wifi()
         self._watchdog = machine.WDT(timeout=WATCHDOG_MS)
 

@@ -20,24 +20,14 @@ def count_boot(storage):
     return count
 
 
-class NoLink:
-    """That of a quiet life."""
-
-    is_up = False
-
-    def say(self, leaf, document):
-        return False
-
-    def drop(self):
-        pass
-
-
 def make_link(board):
     """The link that the configuration names, with the CA that it trusts. Raises net.Refused."""
     config = board.config
     pem = _read(board.flash + "/" + config["ca"]) if config["ca"] else None
     if board.is_quiet:
-        made, board.tls = NoLink(), link.pinned(pem) if pem else None
+        from panal.board import quiet
+
+        made, board.tls = quiet.Link(), link.pinned(pem) if pem else None
     else:
         made = link.make(board, pem)
     board.server = link.http_address(config["server"])
@@ -46,8 +36,23 @@ def make_link(board):
     return made
 
 
-def make_queue(board, cells):
-    """Where events wait: a door's are its log too, and may be thousands."""
+def make_device(board, cells):
+    """Who speaks for the board, and where events wait: in a quiet life nobody, and nowhere."""
+    if board.is_quiet:
+        from panal.board import quiet
+
+        board.device = quiet.Device()
+        return
+    from panal.board import outbox
+    from panal.cells.devices import device
+
+    board.queue = _make_queue(board, cells)
+    board.outbox = outbox.Outbox(board.queue, board.clock, board.log, board.link)
+    board.device = device.Device(board)
+
+
+def _make_queue(board, cells):
+    """A door's events are its log too, and may be thousands."""
     if "access" in cells:
         from panal.board import journal
 

@@ -56,12 +56,13 @@ class Updates:
 
     async def run(self):
         """For ever."""
-        board, count = self._board, int(self._board.storage.read(QUIET) or "0")
+        board = self._board
         if board.is_quiet:
             await self._be_quiet()
-        wait_ms, record = 0, board.storage.read(FILE) or NOTHING
         if not await self._trial():
             return
+        wait_ms, record = 0, board.storage.read(FILE) or NOTHING
+        count = int(board.storage.read(QUIET) or "0")
         if NOTHING in record:
             wait_ms = int(board.random() * EVERY_MS)
         if LOADING in record:
@@ -76,8 +77,8 @@ class Updates:
                 board.log.warning("update: %s" % error)
                 if board.clock.monotonic_ms() > HOUR_MS:
                     count = 0
-                wait_ms = EVERY_MS
                 is_idle = NOTHING in (board.storage.read(FILE) or NOTHING)
+                wait_ms = HOUR_MS + 1 if is_idle else EVERY_MS
                 if count < (MOST_QUIET if is_idle else MOST_LOADING):
                     board.storage.write(QUIET, "!%d" % (count + 1))
                     board.hardware.restart("quiet")
@@ -97,7 +98,7 @@ class Updates:
         return stays
 
     async def _be_quiet(self):
-        while not self._board.has_network():
+        while self._board.wifi.is_awake or not self._board.has_network():
             await asyncio.sleep(LOOK_S)
         try:
             await asyncio.wait_for(self._turn(), QUIET_S)

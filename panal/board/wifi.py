@@ -21,6 +21,7 @@ class Wifi:
         self.order = None  # [Order, Event, answer] of a command under way
         self.pressed_ms = None
         self.is_open = self.was_open = False  # the access point
+        self.is_awake = True  # the machine is in memory
         button = board.hardware.SETUP_BUTTON
         self._button = board.hardware.parts[button] if button else None
         self._until_ms = self.now_ms() + SETUP_MS * board.hardware.WIFI_PACE
@@ -48,6 +49,7 @@ class Wifi:
 
     async def run_once(self):
         gc.collect()
+        self.is_awake = True
         from panal.cells.wifi import device
 
         try:
@@ -55,6 +57,7 @@ class Wifi:
         finally:
             for module in device.MODULES:
                 forget(module)
+            self.is_awake = False
 
     def look_at_button(self):
         """Whether the set-up button is held; keeps since when.

@@ -158,8 +158,9 @@ class Bench:
         """Tell what can be seen from outside, for ever."""
         parts = self.hardware.parts
         looks = 0
-        board.queue.changed = lambda length: self.tell("queue", length)
-        self.tell("queue", len(board.queue))
+        if board.queue is not None:
+            board.queue.changed = lambda length: self.tell("queue", length)
+            self.tell("queue", len(board.queue))
         while True:
             if "led" in parts:
                 parts["led"].seen = lambda pattern: self.tell("led", pattern)

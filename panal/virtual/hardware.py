@@ -277,7 +277,7 @@ class Hardware:
         self.parts = description.parts(Drivers)
         self.rtc = Rtc(has_clock)
         self.ACCESS_POINT = description.ACCESS_POINT if portal else ""
-        self.SETUP_BUTTON = description.SETUP_BUTTON
+        self.SETUP_BUTTON, self.CALLS = description.SETUP_BUTTON, description.CALLS
         self.WIFI_PACE = pace
         self.PORTAL = ("127.0.0.1", portal[0], portal[1], "http://127.0.0.1:%d/" % portal[0]) if portal else None
         self.wifi = Wifi(networks)

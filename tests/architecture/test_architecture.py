@@ -204,7 +204,7 @@ def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
 
 
 def test_no_template_says_hx_sync() -> None:
-    """What lies inside inherits it: a click in a part that is being fetched would wait, and be dropped with the part."""
+    """What lies inside inherits it: a click in a part that is being fetched would wait, and go with the part."""
     assert not [path for path in (ROOT / "panal").rglob("*.html") if "hx-sync" in path.read_text()]
 
 

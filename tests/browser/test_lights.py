@@ -66,7 +66,7 @@ def test_the_wall_and_a_click_are_on_the_page(tabs, board):
 
 
 def test_a_click_is_sent_while_its_part_is_being_fetched(tabs, board):
-    """A busy server answers late, and what is clicked meanwhile must not wait for it, nor be lost with what it replaces."""
+    """A busy server answers late: what is clicked meanwhile must not wait for that, nor be lost by it."""
     page = tabs.open("/lights/")
     first, second = page.locator(board.switch(1)), page.locator(board.switch(2))
     expect(first).to_have_attribute("aria-checked", "false")

@@ -1,6 +1,7 @@
 """Firmware built, signed, released and installed on a board in the MicroPython VM: one stays, one goes back."""
 
 import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,16 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from panal import firmware
+from panal.board.storage import Storage
 from panal.cells.updates import messages, releases
 from tests.end_to_end.boards import VirtualBoard
 from tests.running import Panal, until
 
-MODEL = "lights-4"
+MODELS = ("lights-4", "wearable-1")  # neither has the memory for it beside its cells
 WAIT_S = 60
-
-
-class Lights(VirtualBoard):
-    model = MODEL
+HOME, ELSEWHERE = ({"ssid": ssid, "password": "panal panal"} for ssid in ("Panal", "Vecinos"))
 
 
 @pytest.fixture(scope="module")
@@ -41,41 +40,48 @@ def key(panal: Panal, folder: Path) -> RSAPrivateKey:
     return found
 
 
-@pytest.fixture(scope="module")
-def board(panal: Panal, folder: Path, key: RSAPrivateKey) -> Iterator[VirtualBoard]:
-    flash = folder / "board"
+@pytest.fixture(scope="module", params=MODELS)
+def board(request: pytest.FixtureRequest, panal: Panal, folder: Path, key: RSAPrivateKey) -> Iterator[VirtualBoard]:
+    flash = folder / request.param
     flash.mkdir()
     modulus = key.public_key().public_numbers().n.to_bytes(messages.SIGNATURE_BYTES, "big")
     (flash / "update.pub").write_text(base64.b64encode(modulus).decode())
-    with Lights(panal, panal.mint(MODEL)[0], flash) as board:
-        board.wait_for(link="up")
-        yield board
+    made = VirtualBoard(panal, panal.mint(request.param)[0], flash)
+    made.model = request.param
+    with made:
+        made.wait_for(link="up")
+        yield made
 
 
-def roll_out(panal: Panal, device_id: str, file: Path) -> None:
-    panal.run("updates", "release", str(file), "--to", device_id)
+def roll_out(panal: Panal, board: VirtualBoard, file: Path) -> None:
+    panal.run("updates", "release", str(file), "--to", board.device["device_id"])
 
 
 def outcome(panal: Panal, board: VirtualBoard, version: str) -> tuple[str, str]:
     """(end, reason) of the board's update to this version."""
     query = """SELECT u.state, u.reason FROM updates_update u JOIN updates_release r ON r.id = u.release_id
-        WHERE r.version = %s AND u.state IN ('done', 'rolled_back', 'refused')"""
-    return until(lambda: panal.rows(query, version), WAIT_S, lambda: f"the board said {board.said[-80:]}")[0]
+        WHERE u.device_id = %s AND r.version = %s AND u.state IN ('done', 'rolled_back', 'refused')"""
+    id = board.device["device_id"]
+    return until(lambda: panal.rows(query, id, version), WAIT_S, lambda: f"the board said {board.said[-80:]}")[0]
+
+
+def runs(panal: Panal, board: VirtualBoard) -> str:
+    return str(panal.rows("SELECT fw FROM devices_device WHERE id = %s", board.device["device_id"])[0][0])
 
 
 def test_a_good_version_is_installed_and_stays(panal: Panal, board: VirtualBoard, folder: Path) -> None:
-    file = folder / "good.panal"
-    said = panal.run("updates", "build", "--board", MODEL, "--version", "9.1.0", "--key", f"{folder}/key.pem",
+    file = board.folder / "good.panal"
+    said = panal.run("updates", "build", "--board", board.model, "--version", "9.1.0", "--key", f"{folder}/key.pem",
                      "--out", str(file))  # fmt: skip
     assert str(file) in said
-    roll_out(panal, board.device["device_id"], file)
+    roll_out(panal, board, file)
     assert outcome(panal, board, "9.1.0") == ("done", "")
-    until(lambda: panal.rows("SELECT fw FROM devices_device") == [("9.1.0",)], WAIT_S)
+    until(lambda: runs(panal, board) == "9.1.0", WAIT_S)
 
 
-def test_a_version_that_crashes_goes_back(panal: Panal, board: VirtualBoard, folder: Path, key: RSAPrivateKey) -> None:
-    file, broken = folder / "bad.panal", folder / "broken.py"
-    good = (folder / "good.panal").read_bytes()
+def test_a_version_that_crashes_goes_back(panal: Panal, board: VirtualBoard, key: RSAPrivateKey) -> None:
+    file, broken = board.folder / "bad.panal", board.folder / "broken.py"
+    good = (board.folder / "good.panal").read_bytes()
     manifest, begin = messages.parse_release(good)
     at = begin + manifest.files_size
     files = []
@@ -83,10 +89,24 @@ def test_a_version_that_crashes_goes_back(panal: Panal, board: VirtualBoard, fol
         files.append((entry.path, good[at : at + entry.size]))
         at += entry.size
     broken.write_text("raise ValueError('a programmer slept')\n")
-    firmware.compile_file(broken, folder / "broken.mpy")
-    bad = dict(files) | {"panal/board/clock.mpy": (folder / "broken.mpy").read_bytes()}
-    file.write_bytes(releases.of_files(list(bad.items()), MODEL, "9.2.0", 0, key))
-    roll_out(panal, board.device["device_id"], file)
+    firmware.compile_file(broken, broken.with_suffix(".mpy"))
+    bad = dict(files) | {"panal/board/clock.mpy": broken.with_suffix(".mpy").read_bytes()}
+    file.write_bytes(releases.of_files(list(bad.items()), board.model, "9.2.0", 0, key))
+    roll_out(panal, board, file)
     assert outcome(panal, board, "9.2.0") == ("rolled_back", "crash_loop")
-    assert panal.rows("SELECT fw FROM devices_device") == [("9.1.0",)]
+    assert runs(panal, board) == "9.1.0"
     assert sorted(path.name for path in board.folder.glob("slot_?")) == ["slot_a", "slot_b"]
+
+
+def test_who_presses_while_a_board_does_nothing_but_update_is_heard_once(panal: Panal, tmp_path: Path) -> None:
+    Storage(str(tmp_path)).write("quiet", "!1")
+    [device] = panal.mint("wearable-1")
+    with VirtualBoard(panal, device, tmp_path, "--radio", json.dumps([ELSEWHERE])) as board:
+        board.wait_for_log("started")
+        board.press()
+        board.wait_for_log("update: put off for the button")
+        board.wait_for(queue=1)
+        board.do("radio", networks=[HOME])
+        board.wait_for(queue=0, link="up")
+    query = "SELECT kind FROM care_event WHERE device_id = %s"
+    assert panal.rows(query, device["device_id"]) == [("EMERGENCY_BUTTON",)]

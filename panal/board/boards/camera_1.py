@@ -3,6 +3,7 @@
 CELLS = ("cameras",)
 ACCESS_POINT = "RackON_"  # and the device id; the model has it too (panal/cells/devices/catalog.py)
 SETUP_BUTTON = "button"
+CALLS = {}
 SENSOR = "OV2640"
 
 BUTTON = 13  # to ground, pull-up; nothing need be connected. GPIO 0, the button of other boards, is the sensor's clock

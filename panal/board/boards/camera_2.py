@@ -6,6 +6,7 @@ Pins: docs/boards/camera-1.md.
 CELLS = ("cameras",)
 ACCESS_POINT = "RackON_"  # and the device id; the model has it too (panal/cells/devices/catalog.py)
 SETUP_BUTTON = "button"
+CALLS = {}
 SENSOR = "OV5640"
 
 BUTTON = 0  # the one called BOOT

@@ -5,6 +5,7 @@ import os
 CELLS = ("access",)
 ACCESS_POINT = "RackON_"  # and the device id; the model has it too (panal/cells/devices/catalog.py)
 SETUP_BUTTON = "button"
+CALLS = {"exit": None}  # what ends a quiet life (panal/board/quiet.py), and the event that it is
 
 # the lock is a relay, active low, or a servo at the same pin
 ESP32 = {

@@ -3,6 +3,7 @@
 CELLS = ("lights",)
 ACCESS_POINT = "RackON_"  # and the device id; the model has it too (panal/cells/devices/catalog.py)
 SETUP_BUTTON = "button"
+CALLS = {}
 
 BUTTON = 0  # the board's own, BOOT
 LED = 2  # active low

@@ -3,6 +3,7 @@
 CELLS = ("care",)
 ACCESS_POINT = "RackON_"  # and the device id; the model has it too (panal/cells/devices/catalog.py)
 SETUP_BUTTON = "button"
+CALLS = {"button": "EMERGENCY_BUTTON"}  # what ends a quiet life (panal/board/quiet.py), and the event that it is
 
 BUTTON = 25  # to ground, pull-up
 TILT = 26  # KY-017, to ground when tilted, pull-up
