@@ -1,19 +1,23 @@
 """A real `panal serve` on free ports and a folder of its own, ended by whoever started it: for tests and benchmarks."""
 
+import atexit
 import json
 import os
 import random
 import re
 import secrets
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,19 +26,22 @@ import psycopg
 
 READY = re.compile(r"ready at (?P<url>\S+) \(MQTT (?P<mqtt>\d+), streams (?P<stream>\d+)\)")
 START_S = 90
+SQLITE = "panal.sqlite3"
 TEST_POSTGRES = "TEST_POSTGRES_URL"  # set by panal/control/testing.py, and by nobody who has a database to lose
 
 
 class Panal:
     """`with Panal(folder) as panal:` starts it; `kill()` is kill -9; `start()` takes up the same folder and ports.
 
-    Its database is a SQLite in the folder or, when the tests run on PostgreSQL, one of its own on their server.
+    Its database is a SQLite in the folder or, when the tests run on PostgreSQL, one of its own on their server. That of
+    `serve` is a copy of one that has been migrated once for all; `demo` migrates its own, as a user's first start does.
     """
 
     def __init__(self, folder: Path, command: str = "serve", **environment: str) -> None:
         self.folder = Path(folder)
         self.command = command
-        self.postgres = "" if "DATABASE_URL" in environment else new_postgres()
+        self.is_copy = command == "serve" and "DATABASE_URL" not in environment
+        self.postgres = "" if "DATABASE_URL" in environment else new_postgres(self.is_copy)
         if self.postgres:
             environment["DATABASE_URL"] = self.postgres
         self.environment = {
@@ -50,6 +57,8 @@ class Panal:
 
     def __enter__(self) -> "Panal":
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.is_copy and not self.postgres:
+            shutil.copyfile(_migrated(""), self.folder / SQLITE)
         self.start()
         return self
 
@@ -137,7 +146,7 @@ class Panal:
         if self.postgres:
             with psycopg.connect(self.postgres) as postgres:
                 return postgres.execute(query.encode(), parameters or None).fetchall()
-        with closing(sqlite3.connect(self.folder / "panal.sqlite3")) as sqlite:
+        with closing(sqlite3.connect(self.folder / SQLITE)) as sqlite:
             return sqlite.execute(query.replace("%s", "?"), parameters).fetchall()
 
     def user(self, email: str, role: str = "owner", account: str = "Casa", password: str = "una clave larga 1") -> None:
@@ -167,15 +176,30 @@ def free_port() -> int:
             return port
 
 
-def new_postgres() -> str:
+def new_postgres(is_copy: bool = False) -> str:
     """A new database on the server that panal/control/testing.py started; "" when the tests run on SQLite."""
     server = os.environ.get(TEST_POSTGRES, "")
     if not server:
         return ""
     name = "panal_" + secrets.token_hex(6)
+    template = f" TEMPLATE {_migrated(server)}" if is_copy else ""
     with psycopg.connect(server, autocommit=True) as postgres:
-        postgres.execute(f"CREATE DATABASE {name}".encode())
+        postgres.execute(f"CREATE DATABASE {name}{template}".encode())
     return urlsplit(server)._replace(path="/" + name).geturl()
+
+
+@cache
+def _migrated(server: str) -> str:
+    """A database in which nothing is but what migrations make: a SQLite's path, or a name on a PostgreSQL server."""
+    folder = Path(tempfile.mkdtemp(prefix="panal-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    url = new_postgres() if server else ""
+    subprocess.run(
+        [sys.executable, "-c", "from panal.cli.start import django_with; django_with()"],
+        env={**clean_environment(), "PANAL_DATA": str(folder), **({"DATABASE_URL": url} if url else {})},
+        check=True,
+    )
+    return urlsplit(url).path[1:] if url else str(folder / SQLITE)
 
 
 def drop_postgres(url: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from django.db import transaction
 from django.test import TestCase
 
 from panal.control.events import set_publisher
@@ -19,6 +20,9 @@ CUSTOMERS = {"alice", "bob", "carla", "vera"}
 """Everybody of the account; Charlie has another one."""
 SEERS = CUSTOMERS | {"sam", "ada"}
 """Everybody who sees what is in the account."""
+
+
+SIGN_IN = "/accounts/login/?next="
 
 
 @contextmanager
@@ -41,17 +45,30 @@ class PermissionCases:
     may: set[str] = SEERS
     sees: set[str] = SEERS
     done = 200
-
-    @pytest.mark.parametrize("who", PEOPLE)
-    def test_each_person_may_do_what_their_role_allows(self, who, request, client, things):
-        client.force_login(request.getfixturevalue(who))
-        response = self.ask(client, things)
-        expected = self.done if who in self.may else 403 if who in self.sees else 404
-        assert response.status_code == expected, response.content
+    nobody: int | str = 401
+    """What who is not signed in is answered."""
 
     @pytest.mark.usefixtures("db")
-    def test_nobody_is_asked_who_they_are(self, client, things):
-        assert self.ask(client, things).status_code == 401
+    def test_each_person_may_do_what_their_role_allows(self, request, client, things):
+        """What each does is undone before the next one tries: making the things costs more than trying them."""
+        users = {who: request.getfixturevalue(who) for who in PEOPLE}
+        answers = {who: self._try(client, things, user) for who, user in users.items()}
+        assert answers == {who: self._expected(who) for who in PEOPLE}
+        assert self._try(client, things) == self.nobody
+
+    def _expected(self, who):
+        return self.done if who in self.may else 403 if who in self.sees else 404
+
+    def _try(self, client, things, user=None):
+        """What is answered: the status, or of a redirect to the sign-in its address."""
+        client.cookies.clear()
+        with transaction.atomic():
+            if user is not None:
+                client.force_login(user)
+            response = self.ask(client, things)
+            transaction.set_rollback(True)
+        location = response.get("Location", "")
+        return SIGN_IN if location.startswith(SIGN_IN) else response.status_code
 
     def ask(self, client, things):
         path = "/api/v1/manage" + self.path.format(**things)
