@@ -43,6 +43,7 @@ FIRMWARE = (
     "cells/care/windows.py",
     "cells/updates/messages.py",
     "cells/updates/trial.py",
+    "cells/updates/trust.py",
     "cells/wifi/messages.py",
 )
 ASSETS = ("board/assets/**/*",)

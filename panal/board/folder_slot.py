@@ -10,7 +10,7 @@ from panal.protocol import keys
 from panal.protocol.errors import BadRequest
 
 TABLE = ".files"
-READ_BYTES = 1024
+READ_BYTES = 512
 RESERVE_BYTES = 32768  # of flash, for events and whatever else the board must keep meanwhile
 
 
@@ -25,6 +25,7 @@ class Folder:
         self._line = 0  # where in the table the line of the next file begins
         self._file = None
         self._left = 0
+        self._buffer = None
 
     def open(self, manifest):
         self._manifest = manifest
@@ -167,13 +168,15 @@ class Folder:
     # files
 
     def _read(self, name, take):
-        """Hand the file over in small parts; its size, 0 where there is none."""
+        """Hand the file over in small parts, each good until the next; its size, 0 where there is none."""
         size = 0
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(READ_BYTES))
         try:
             with self._open(self._path(name), "rb") as file:
-                while data := file.read(READ_BYTES):
-                    take(data)
-                    size += len(data)
+                while count := file.readinto(self._buffer):
+                    take(self._buffer[:count])
+                    size += count
         except OSError:
             pass
         return size

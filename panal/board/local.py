@@ -7,11 +7,14 @@ docs/boards/lights-4.md says who may do what.
 import asyncio
 import gc
 
-from panal.board.memory import forget
+from panal.board import updates
+from panal.board.memory import forget, has_room
 
 LOOK_S = 1
 AT_ONCE = 3  # a phone asks several things together; each costs memory
-MODULES = ("panal.board.local_api", "panal.board.visitor", "panal.protocol.keys")
+MODULES = ("panal.board.local_api", "panal.board.visitor", "panal.board.push", "panal.protocol.keys")
+PUSH_BYTES = 40 * 1024  # what taking firmware needs
+PUSH = b"POST /django_update_firmware "
 
 
 class Local:
@@ -52,7 +55,8 @@ class Local:
             else:
                 from panal.board import visitor
 
-                await visitor.converse(reader, writer, self.answer, self.board.log)
+                stream = (PUSH, self._take_firmware)
+                await visitor.converse(reader, writer, self.answer, self.board.log, stream)
         finally:
             self._busy -= 1
             if not self._busy:
@@ -64,3 +68,23 @@ class Local:
         from panal.board import local_api
 
         await local_api.answer(self, request, visit)
+
+    async def _take_firmware(self, request, visit, reader):
+        await take_firmware(self.board, request, visit, reader)
+
+
+async def take_firmware(board, request, visit, reader):
+    """From whoever shows the token. Where there is no room for it, in a life that has: they are told to come again."""
+    from panal.board import visitor
+
+    if not visitor.has_token(request, board.config["token"]):
+        await visit.send_unauthorized()
+    elif board.is_quiet or has_room(PUSH_BYTES):
+        from panal.board import push
+
+        await push.take(board, request, visit, reader)
+    else:
+        await visit.send("500 Internal Server Error", "text/plain", b"Update Failed", "Retry-After: 5\r\n")
+        await visitor.ignore(reader)
+        board.storage.write(updates.PUSHED, "1")
+        updates.make_quiet(board, updates.count_of(board.storage))

@@ -4,8 +4,6 @@ A person shows the code that the panel shows, or the password of the access poin
 that is good until the board restarts. A program shows the token, as over HTTP to the server. `GET /` asks for nothing.
 """
 
-import binascii
-
 from panal.board import visitor
 from panal.protocol import keys
 
@@ -15,7 +13,6 @@ TRIES = 5
 CLOSED_MS = 60000
 COOKIE = "panal"
 VARIABLES = ("ssid", "server_url", "check_interval")
-UNAUTHORIZED = "401 Unauthorized"
 BAD = "400 Bad Request"
 
 
@@ -48,31 +45,17 @@ async def answer(local, request, visit):
 
 async def _knows(local, request, visit):
     """Whether a person has shown the code, or a program the token; else the answer is given."""
-    if _cookie(request) == cookie_of(local.board) or _has_token(local, request):
+    if _cookie(request) == cookie_of(local.board) or visitor.has_token(request, local.board.config["token"]):
         return True
-    await visit.send_document({"error": "code"}, UNAUTHORIZED)
+    await visit.send_document({"error": "code"}, visitor.UNAUTHORIZED)
     return False
 
 
 async def _shows_token(local, request, visit):
-    if _has_token(local, request):
+    if visitor.has_token(request, local.board.config["token"]):
         return True
-    await visit.send_document({"status": "error", "message": "token"}, UNAUTHORIZED, "WWW-Authenticate: Basic\r\n")
+    await visit.send_unauthorized()
     return False
-
-
-def _has_token(local, request):
-    config = local.board.config
-    shown = request.header("x-device-key")
-    kind, _, value = request.header("authorization").partition(" ")
-    if kind == "Bearer":
-        shown = value.rpartition(":")[2]
-    elif kind == "Basic":
-        try:
-            shown = binascii.a2b_base64(value).decode().rpartition(":")[2]
-        except ValueError:
-            return False
-    return bool(shown) and keys.same(shown.encode(), config["token"].encode())
 
 
 def cookie_of(board):
@@ -102,7 +85,7 @@ async def _enter(local, request, visit):
         local.failures += 1
         if local.failures >= TRIES:
             local.failures, local.closed_until_ms = 0, now_ms + CLOSED_MS
-        await visit.send_document({"error": "code"}, UNAUTHORIZED)
+        await visit.send_document({"error": "code"}, visitor.UNAUTHORIZED)
         return
     local.failures = 0
     cookie = "Set-Cookie: %s=%s; Path=/; HttpOnly; SameSite=Strict\r\n" % (COOKIE, cookie_of(local.board))

@@ -3,6 +3,7 @@
 import asyncio
 
 LOOK_S = 0.02
+LISTEN_S = 60
 
 
 class Link:
@@ -46,6 +47,29 @@ def listener(board):
             await asyncio.sleep(LOOK_S)
 
     return run
+
+
+async def listen(board):
+    """For a minute, and as long as somebody is at it: take firmware from near by."""
+    from panal.board import local, visitor
+
+    async def take(request, visit, reader):
+        await local.take_firmware(board, request, visit, reader)
+
+    async def serve(reader, writer):
+        await visitor.converse(reader, writer, _refuse, board.log, (local.PUSH, take))
+
+    server = await asyncio.start_server(serve, *board.hardware.PORTAL[:2])
+    board.log.info("update: a push is expected")
+    left_s = LISTEN_S
+    while left_s or board.updates.is_busy:
+        await asyncio.sleep(1)
+        left_s = max(0, left_s - 1)
+    server.close()
+
+
+async def _refuse(request, visit):
+    await visit.send("503 Service Unavailable", "text/plain", b"Update")
 
 
 def _is_pressed(part):

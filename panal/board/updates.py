@@ -9,26 +9,29 @@ in which nothing is done but this, and restarts again.
 """
 
 import asyncio
-import gc
 
 from panal.board import net
-from panal.board.memory import forget
+from panal.board.memory import forget, has_room
 
 MODULES = (
     "panal.cells.updates.device",
     "panal.cells.updates.machine",
     "panal.cells.updates.messages",
     "panal.cells.updates.trial",
+    "panal.cells.updates.trust",
     "panal.board.slots",
     "panal.board.folder_slot",
     "panal.board.image_slot",
 )
 """What need not stay in memory once it is over."""
 FILE = "update"
+PUSHED = "pushed"  # a quiet life is wanted for what somebody near by has (panal/board/push.py)
 QUIET = "quiet"  # how often in a row it came to that; with `!` while it is wanted
 NOTHING = '"stage": ""'  # in the record when no update is under way
 LOADING = '"stage": "loading"'
 LOOK_S = 0.5
+TURN_BYTES = 26 * 1024  # what asking takes
+ROOM_LOOKS = 10
 EVERY_MS = 86400000
 HOUR_MS = 3600000
 QUIET_S = 300
@@ -46,12 +49,31 @@ def is_quiet(storage):
     return True
 
 
+async def wait_for_room(size):
+    """A board that has just started has other things in memory, for some seconds; who never has the room must try."""
+    for _ in range(ROOM_LOOKS):
+        if has_room(size):
+            return
+        await asyncio.sleep(1)
+
+
+def make_quiet(board, count):
+    """The next life is a quiet one. `count`: as of QUIET."""
+    board.storage.write(QUIET, "!%d" % count)
+    board.hardware.restart("quiet")
+
+
+def count_of(storage):
+    return int(storage.read(QUIET) or "0")
+
+
 class Updates:
     def __init__(self, board):
         self._board = board
         self._wake = asyncio.Event()
         self.told = {}
         self.failures = 0
+        self.is_busy = False  # somebody writes into the other slot
         board.device.settings["update"] = self._tell
 
     async def run(self):
@@ -62,14 +84,14 @@ class Updates:
         if not await self._trial():
             return
         wait_ms, record = 0, board.storage.read(FILE) or NOTHING
-        count = int(board.storage.read(QUIET) or "0")
+        count = count_of(board.storage)
         if NOTHING in record:
             wait_ms = int(board.random() * EVERY_MS)
         if LOADING in record:
             await asyncio.sleep(min(count * count * AGAIN_S, EVERY_MS // 1000))  # after quiet lives for nothing
         while True:
             await net.pause(self._wake, wait_ms)
-            while not board.link.is_up:
+            while self.is_busy or not board.link.is_up:
                 await asyncio.sleep(LOOK_S)
             try:
                 wait_ms = self._early_ms() or await self._turn()
@@ -80,8 +102,7 @@ class Updates:
                 is_idle = NOTHING in (board.storage.read(FILE) or NOTHING)
                 wait_ms = HOUR_MS + 1 if is_idle else EVERY_MS
                 if count < (MOST_QUIET if is_idle else MOST_LOADING):
-                    board.storage.write(QUIET, "!%d" % (count + 1))
-                    board.hardware.restart("quiet")
+                    make_quiet(board, count + 1)
 
     async def _trial(self):
         """Whether the board stays as it is; at once when nothing is on trial."""
@@ -101,21 +122,32 @@ class Updates:
         while self._board.wifi.is_awake or not self._board.has_network():
             await asyncio.sleep(LOOK_S)
         try:
-            await asyncio.wait_for(self._turn(), QUIET_S)
+            if self._board.storage.read(PUSHED):
+                await self._listen()
+            else:
+                await asyncio.wait_for(self._turn(), QUIET_S)
         except asyncio.TimeoutError:  # noqa: UP041  a class of its own on MicroPython
             self._board.log.error("update: no end after %d s" % QUIET_S)
         except MemoryError as error:
             self._board.log.error("update: %s" % error)
         self._board.hardware.restart("update")
 
+    async def _listen(self):
+        from panal.board import quiet
+
+        self._board.storage.write(PUSHED, "")  # once: what breaks is not begun again
+        await quiet.listen(self._board)
+
     async def _turn(self):
         """One turn of the machine; how many ms to wait before the next one."""
-        gc.collect()
+        self.is_busy = True
         try:
+            await wait_for_room(TURN_BYTES)
             from panal.cells.updates import device
 
             return await device.run(self._board, self)
         finally:
+            self.is_busy = False
             for module in MODULES:
                 forget(module)
             if self._board.config["transport"] != "http":  # whose link it is

@@ -1,11 +1,15 @@
 """Somebody's browser at this board: one request, one answer, and the end (HTTP/1.1, RFC 9112, as far as needed)."""
 
 import asyncio
+import binascii
 import json
+
+from panal.protocol import keys
 
 READ_BYTES = 256
 REQUEST_BYTES = 2048
 VISIT_S = 10
+UNAUTHORIZED = "401 Unauthorized"
 LANGUAGES = ("en", "es")
 COMMON = "Cache-Control: no-store\r\nConnection: close\r\n"
 
@@ -55,6 +59,10 @@ class Visit:
     async def send_document(self, document, status="200 OK", more=""):
         await self.send(status, "application/json", json.dumps(document).encode(), more)
 
+    async def send_unauthorized(self):
+        """To a program that has shown no token."""
+        await self.send_document({"status": "error", "message": "token"}, UNAUTHORIZED, "WWW-Authenticate: Basic\r\n")
+
     async def send_page(self, path):
         self._writer.write(("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n%s\r\n" % COMMON).encode())
         with open(path, "rb") as file:
@@ -68,10 +76,17 @@ class Visit:
         await self._writer.drain()
 
 
-async def converse(reader, writer, answer, log):
-    """One visit, bounded in size and time; `await answer(request, visit)` says something. Closes the connection."""
+async def converse(reader, writer, answer, log, stream=None):
+    """One visit, bounded in size and time; `await answer(request, visit)` says something. Closes the connection.
+
+    `stream`: how a request begins whose body is too long to be read here, and `function(request, visit, reader)` for
+    it, which bounds itself; `request.body` is then what came with the head.
+    """
     try:
-        await asyncio.wait_for(_converse(reader, writer, answer), VISIT_S)
+        request = await asyncio.wait_for(_converse(reader, writer, answer, stream and stream[0]), VISIT_S)
+        if request is not None:
+            await stream[1](request, Visit(writer), reader)
+            await ignore(reader)
     except (OSError, asyncio.TimeoutError):  # noqa: UP041  a class of its own on MicroPython
         pass
     except MemoryError:
@@ -81,15 +96,34 @@ async def converse(reader, writer, answer, log):
         await writer.wait_closed()
 
 
-async def _converse(reader, writer, answer):
-    data = b""
-    while not is_whole(data):
+async def _converse(reader, writer, answer, streamed):
+    """The request, if it is for a stream and not answered yet."""
+    data, is_streamed = b"", False
+    while not (is_streamed or is_whole(data)):
         portion = await reader.read(READ_BYTES)
         if not portion or len(data) > REQUEST_BYTES:
-            return
+            return None
         data += portion
+        is_streamed = streamed is not None and data.startswith(streamed) and b"\r\n\r\n" in data
     head, _, body = data.partition(b"\r\n\r\n")
-    await answer(Request(head, body), Visit(writer))
+    request = Request(head, body)
+    if is_streamed:
+        return request
+    await answer(request, Visit(writer))
+    return None
+
+
+async def ignore(reader):
+    """The rest of what somebody sends: they would not hear the answer of somebody who hangs up."""
+    try:
+        await asyncio.wait_for(_read_all(reader), VISIT_S)
+    except asyncio.TimeoutError:  # noqa: UP041  a class of its own on MicroPython
+        pass
+
+
+async def _read_all(reader):
+    while await reader.read(READ_BYTES):
+        pass
 
 
 def is_whole(data):
@@ -115,6 +149,20 @@ def _text(data):
         return data.decode()
     except UnicodeError:
         return ""
+
+
+def has_token(request, token):
+    """Whether a program shows this token, as over HTTP to the server: X-Device-Key, Bearer or Basic."""
+    shown = request.header("x-device-key")
+    kind, _, value = request.header("authorization").partition(" ")
+    if kind == "Bearer":
+        shown = value.rpartition(":")[2]
+    elif kind == "Basic":
+        try:
+            shown = binascii.a2b_base64(value).decode().rpartition(":")[2]
+        except ValueError:
+            return False
+    return bool(shown) and keys.same(shown.encode(), token.encode())
 
 
 def unquoted(text):

@@ -39,7 +39,7 @@ NOUNS_OF_CELLS = {
         ),
         *("presence", "telemetry", "twins", "words"),
     },
-    "updates": {"advance", "files", "progress", "releases", "stages", "trial", "versions", "words"},
+    "updates": {"advance", "files", "progress", "releases", "stages", "trial", "trust", "versions", "words"},
     "care": {
         *("alarms", "detector", "doubts", "exports", "faults", "judgement", "plots", "posture", "recordings"),
         *("classic", "settings", "windows"),

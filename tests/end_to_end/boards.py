@@ -71,7 +71,7 @@ class VirtualBoard:
     def wait_for(self, timeout_s: float = 30, **wanted: Any) -> None:
         """Until the board's last word on each of these is the wanted one."""
         with self._news:
-            found = self._news.wait_for(lambda: wanted.items() <= self._last().items(), timeout_s)
+            found = self._news.wait_for(lambda: wanted.items() <= self.last().items(), timeout_s)
         assert found, f"{wanted} did not come; the board said {self.said[-20:]}"
 
     def wait_until_said(self, timeout_s: float = 30, **wanted: Any) -> None:
@@ -89,13 +89,13 @@ class VirtualBoard:
     def portal(self, timeout_s: float = 30) -> str:
         """The address of its set-up page, once its access point is up."""
         with self._news:
-            found = self._news.wait_for(lambda: self._last().get("portal"), timeout_s)
+            found = self._news.wait_for(lambda: self.last().get("portal"), timeout_s)
         assert found, f"no access point; the board said {self.said[-20:]}"
         address = urlsplit(str(found))
         until(lambda: _answers(address.hostname, address.port))  # the page comes up just after the access point
         return str(found)
 
-    def _last(self) -> dict[str, Any]:
+    def last(self) -> dict[str, Any]:
         last: dict[str, Any] = {}
         for said in self.said:
             last.update(said)

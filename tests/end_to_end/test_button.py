@@ -38,7 +38,7 @@ def test_held_five_seconds_it_opens_the_access_point_and_the_light_says_so(panal
     answer = requests.get(board.portal() + "state", timeout=5).json()
     assert [network[0] for network in answer["networks"]] == [HOME["ssid"]]
     board.wait_for(led="flash_2")
-    assert board._last()["link"] == "up", "its network is kept meanwhile"
+    assert board.last()["link"] == "up", "its network is kept meanwhile"
     assert not any("factory reset" in str(said) for said in board.said)
     board.wait_for(queue=0)
     assert panal.count("care_event", board.device["device_id"]) == 1, "it is the emergency button too"

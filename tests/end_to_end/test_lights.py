@@ -22,7 +22,7 @@ class LightsBoard(VirtualBoard):
         self.do("wall", number=number)
 
     def own_page(self) -> str:
-        return str(until(lambda: self._last().get("local")))
+        return str(until(lambda: self.last().get("local")))
 
 
 @pytest.fixture

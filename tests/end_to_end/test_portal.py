@@ -59,8 +59,8 @@ def board(panal: Panal, tmp_path: Path) -> Iterator[VirtualBoard]:
 def last(board: VirtualBoard, name: str, timeout_s: float = 15) -> Any:
     """What the board said last under this name, once it has."""
     with board._news:
-        assert board._news.wait_for(lambda: board._last().get(name), timeout_s), f"no {name}: {board.said[-20:]}"
-        return board._last()[name]
+        assert board._news.wait_for(lambda: board.last().get(name), timeout_s), f"no {name}: {board.said[-20:]}"
+        return board.last()[name]
 
 
 def opened(browser: Browser, board: VirtualBoard, locale: str) -> Page:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -96,6 +97,40 @@ def test_a_version_that_crashes_goes_back(panal: Panal, board: VirtualBoard, key
     assert outcome(panal, board, "9.2.0") == ("rolled_back", "crash_loop")
     assert runs(panal, board) == "9.1.0"
     assert sorted(path.name for path in board.folder.glob("slot_?")) == ["slot_a", "slot_b"]
+
+
+def push(board: VirtualBoard, content: bytes, **headers: str) -> tuple[int, str]:
+    """As older boards were updated: (status, text) of the board's answer, which may want to be asked again."""
+    until(lambda: board.last().get("local"))
+    url = board.last()["local"].removesuffix("local") + "django_update_firmware"
+    headers.setdefault("X-Device-Key", board.device["token"])
+    while True:
+        answer = requests.post(url, files={"firmware": ("firmware.bin", content)}, headers=headers, timeout=60)
+        if "Retry-After" not in answer.headers:
+            return answer.status_code, answer.text
+        board.wait_for_log("a push is expected")
+
+
+def changed(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize("board", MODELS[:1], indirect=True)
+def test_somebody_near_by_pushes_what_is_signed_and_nothing_else(
+    panal: Panal, board: VirtualBoard, folder: Path, key: RSAPrivateKey
+) -> None:
+    file = board.folder / "pushed.panal"
+    panal.run("updates", "build", "--board", board.model, "--version", "9.3.0", "--key", f"{folder}/key.pem",
+              "--out", str(file))  # fmt: skip
+    good = file.read_bytes()
+    head = good.index(b"\n")
+    for bad in (changed(good, good.index(b"9.3.0")), changed(good, head + 40), changed(good, len(good) - 1), good[:-1]):
+        assert push(board, bad) == (500, "Update Failed")
+    assert push(board, good, **{"X-Device-Key": "00" * 32})[0] == 401
+    assert runs(panal, board) == "9.1.0"
+    assert push(board, good) == (200, "Update Success! Rebooting...")
+    until(lambda: runs(panal, board) == "9.3.0", WAIT_S, lambda: f"the board said {board.said[-80:]}")
+    board.wait_for_log("kept is 9.3.0", WAIT_S)
 
 
 def test_who_presses_while_a_board_does_nothing_but_update_is_heard_once(panal: Panal, tmp_path: Path) -> None:

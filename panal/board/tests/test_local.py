@@ -57,16 +57,14 @@ class Home:
         self.switched.append((number, is_on, level, for_s))
 
 
-class Visit:
+class Visit(visitor.Visit):
     def __init__(self):
+        super().__init__(None)
         self.status = self.body = None
         self.more = ""
 
     async def send(self, status, kind, body, more=""):
         self.status, self.body, self.more = int(status.split(" ")[0]), body, more
-
-    async def send_document(self, document, status="200 OK", more=""):
-        await self.send(status, "", json.dumps(document).encode(), more)
 
     async def send_page(self, path):
         self.status, self.body = 200, path

@@ -5,17 +5,15 @@ ESP32 has memory for one session.
 """
 
 import asyncio
-import binascii
 import json
 
 import panal
 from panal.board import http, slots
 from panal.board.updates import EVERY_MS, FILE
-from panal.cells.updates import machine, messages
+from panal.cells.updates import machine, messages, trust
 from panal.protocol import backoff, topics
 from panal.protocol.errors import BadRequest
 
-KEYS = "update.pub"  # lines of moduli in base64; whoever holds the key to one of them may sign
 GOODBYE_S = 1
 ENOSPC = 28
 
@@ -85,21 +83,7 @@ class Driver:
         self._board.storage.write(FILE, json.dumps(self.machine.record))
 
     async def check(self, manifest):
-        self.machine.receive_checked(self._distrust(manifest))
-
-    def _distrust(self, manifest):
-        """ "" or why a manifest cannot be trusted."""
-        moduli = self._moduli()
-        if not moduli:
-            return "no_key"
-        return "" if any(messages.is_signed(manifest, modulus) for modulus in moduli) else "bad_signature"
-
-    def _moduli(self):
-        try:
-            with open(self._board.flash + "/" + KEYS) as file:
-                return [binascii.a2b_base64(line) for line in file.read().split()]
-        except (OSError, ValueError):
-            return []
+        self.machine.receive_checked(trust.distrust(manifest, self._board.flash))
 
     async def open(self, manifest):
         self._try(lambda: self.machine.receive_position(self._slot().open(manifest)))
@@ -115,7 +99,9 @@ class Driver:
 
     async def verify(self, manifest):
         self._board.log.info("update: checking %s" % manifest.version)
-        self.machine.receive_verified(self._distrust(manifest) or await self._slot().verify(manifest))
+        self.machine.receive_verified(
+            trust.distrust(manifest, self._board.flash) or await self._slot().verify(manifest)
+        )
 
     async def clear(self):
         self._slot().clear()

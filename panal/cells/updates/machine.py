@@ -6,7 +6,7 @@ goes back to it by itself. What must outlive a restart is in `record`, kept on f
 knows.
 """
 
-from panal.cells.updates import messages
+from panal.cells.updates import messages, trust
 from panal.cells.updates.messages import CONFIRMING, DONE, DOWNLOADING, INSTALLING, REFUSED, ROLLED_BACK
 from panal.protocol.errors import BadRequest
 
@@ -101,6 +101,8 @@ class Machine:
             self._report()
         elif stage == NONE or self._offer is None:
             self.record.update(EMPTY)
+            if stage != NONE:  # a version that was pushed (panal/board/push.py), and of which nobody waits to hear
+                self._do("save")
         elif stage == TRIED and boot.slot == self.record["slot"]:  # and what could not prove itself does not run
             self._go_over(DONE, "")
         elif stage == TRIED and (boot.number != self.record["number"] or self.record["switches"] >= MAX_SWITCHES):
@@ -142,16 +144,9 @@ class Machine:
         self._end(REFUSED, "bad_manifest", id)
 
     def _refusal(self, offer):
-        manifest = offer.manifest
-        if manifest.board != self._board:
-            return "wrong_board"
-        if manifest.kind not in self._boot.kinds:
-            return "wrong_kind"
-        if manifest.security_version < self._floor:
-            return "old_security_version"
-        if any(version == manifest.version and attempt >= offer.attempt for version, attempt in self.record["tried"]):
-            return "tried"
-        return ""
+        reason = trust.refusal(offer.manifest, self._board, self._boot.kinds, self._floor)
+        tried = [attempt for version, attempt in self.record["tried"] if version == offer.manifest.version]
+        return reason or ("tried" if any(attempt >= offer.attempt for attempt in tried) else "")
 
     def _abandon(self):
         """The server wants nothing, or no more."""
