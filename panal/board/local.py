@@ -77,9 +77,13 @@ async def take_firmware(board, request, visit, reader):
     """From whoever shows the token. Where there is no room for it, in a life that has: they are told to come again."""
     from panal.board import visitor
 
+    pointer = board.hardware.pointer
+    is_on_trial = (
+        pointer is not None and pointer.trial
+    )  # what is being tried must not be restarted; it is refused there
     if not visitor.has_token(request, board.config["token"]):
         await visit.send_unauthorized()
-    elif board.is_quiet or has_room(PUSH_BYTES):
+    elif board.is_quiet or is_on_trial or has_room(PUSH_BYTES):
         from panal.board import push
 
         await push.take(board, request, visit, reader)

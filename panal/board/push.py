@@ -36,7 +36,7 @@ async def take(board, request, visit, reader):
             reason = await asyncio.wait_for(_take(board, request, reader), PUSH_S)
         except asyncio.TimeoutError:  # noqa: UP041  a class of its own on MicroPython
             reason = "no end after %d s" % PUSH_S
-        except (BadRequest, slots.Bad, OSError, MemoryError) as error:
+        except (BadRequest, slots.Bad, OSError, ValueError, MemoryError) as error:
             reason = str(error)
         finally:
             updates.is_busy = False
