@@ -1,5 +1,5 @@
-"""From an event's POST to the moment a provider has its notice: a mail server and a webhook on this machine, idle and
-while boards send more telemetry than can be stored."""
+"""From an event's POST until a mail server and a webhook of this machine have it, and until the alert of a forced door
+has its row: idle, and while boards send more telemetry than can be stored."""
 
 import json
 import subprocess
@@ -38,15 +38,24 @@ def handed_over(seconds: float) -> list[Figure]:
         with panal:
             panal.user(ALICE, password=PASSWORD)
             [device] = panal.mint("wearable-1", 1, "--account", "Casa")
+            [door] = panal.mint("door-1", 1, "--account", "Casa")
             _tell_by_mail_and_webhook(panal, hook)
             _told(panal, device, mail, hook)  # what is read once is read
             calm = _round(panal, device, mail, hook, seconds)
+            calm_door = _forced(panal, door, 0)
             with _flood(panal) as sent:
                 begun, before = time.perf_counter(), _stored(panal)
                 busy = _round(panal, device, mail, hook, seconds)
                 took, stored = time.perf_counter() - begun, _stored(panal) - before
+                busy_door = _forced(panal, door, LEAST)
     flood = f"telemetry: {sum(sent) / took:.0f}/s sent, {stored / took:.0f}/s stored"
-    return [*_figures("at rest", calm, ""), *_figures("under telemetry", busy, flood)]
+    names, door_names = ("event to mail server", "event to webhook"), ("forced door to alert row",)
+    return [
+        *_figures(names, "at rest", calm, ""),
+        *_figures(door_names, "at rest", calm_door, ""),
+        *_figures(names, "under telemetry", busy, flood),
+        *_figures(door_names, "under telemetry", busy_door, flood),
+    ]
 
 
 def _tell_by_mail_and_webhook(panal: Panal, hook: Webhook) -> None:
@@ -67,22 +76,46 @@ def _round(panal: Panal, device: Any, mail: MailServer, hook: Webhook, seconds: 
 
 def _told(panal: Panal, device: Any, mail: MailServer, hook: Webhook) -> tuple[float, float]:
     """Seconds from before the POST until the mail server, and the webhook, had it."""
-    body = {"eventUid": str(uuid.uuid4()), "eventType": "EMERGENCY_BUTTON", "occurredAt": None}
-    headers = {"X-Device-Id": device["device_id"], "X-Device-Key": device["token"], "Content-Type": "application/json"}
-    request = urllib.request.Request(panal.url + "/api/v1/events/ingest", json.dumps(body).encode(), headers)
     mails, hooks, begun = len(mail.taken), len(hook.taken), time.perf_counter()
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        assert answer.status == 201
+    _post(panal, device, "EMERGENCY_BUTTON")
     until(lambda: len(mail.taken) > mails and len(hook.taken) > hooks, 30)
     return mail.taken[mails].at - begun, hook.taken[hooks][0] - begun
 
 
-def _figures(when: str, rounds: list[tuple[float, float]], flood: str) -> list[Figure]:
+def _post(panal: Panal, device: Any, kind: str, **more: Any) -> None:
+    body = {"eventUid": str(uuid.uuid4()), "eventType": kind, "occurredAt": None, **more}
+    headers = {"X-Device-Id": device["device_id"], "X-Device-Key": device["token"], "Content-Type": "application/json"}
+    request = urllib.request.Request(panal.url + "/api/v1/events/ingest", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 201
+
+
+def _forced(panal: Panal, door: Any, first: int) -> list[tuple[float]]:
+    """Seconds from before the POST until its answer, which comes after the event and its alert have been committed."""
+    pulse, found = threading.Event(), []
+    for seq in range(first + 1, first + LEAST + 1):
+        before, begun = panal.count("contacts_alert", door["device_id"]), time.perf_counter()
+        data = {
+            "seq": seq,
+            "boot": 1,
+            "door_status": "open",
+            "access_method": "door",
+            "reason": "forced",
+            "lock": "locked",
+        }
+        _post(panal, door, "door.alarm", data=data)
+        found.append((time.perf_counter() - begun,))
+        assert panal.count("contacts_alert", door["device_id"]) > before, "its row is there when it is accepted"
+        pulse.wait(EVERY_S)
+    return found
+
+
+def _figures(names: tuple[str, ...], when: str, rounds: list[Any], flood: str) -> list[Figure]:
     figures = []
-    for name, column in zip(("mail server", "webhook"), zip(*rounds, strict=True), strict=True):
+    for name, column in zip(names, zip(*rounds, strict=True), strict=True):
         cuts = quantiles(column, n=100, method="inclusive")
         detail = f"p50 {cuts[49] * 1000:.0f} ms, longest {max(column) * 1000:.0f} ms of {len(column)}"
-        what = f"event to {name}, p99, {when}"
+        what = f"{name}, p99, {when}"
         figures.append(under(what, cuts[98], GOAL_S, "s", "; ".join(part for part in (detail, flood) if part)))
     return figures
 

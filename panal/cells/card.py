@@ -64,9 +64,10 @@ class Card(NamedTuple):
     alarm_kinds: tuple[AlarmKind, ...] = ()
     """What this cell raises by `contacts.api.raise_alarms`."""
     parts: tuple[tuple[str, str], ...] = ()
-    """What this cell adds to pages that are not its own: ("overview", "selection" or "device", "module:function").
-    The function takes (request, account or None) or (request, device) and returns `control.page.Part` or None.
-    A selection's part is a button for the devices that are ticked; it is sent their ids as `device`."""
+    """What this cell adds to pages that are not its own: ("overview", "selection", "device" or "door",
+    "module:function"). The function takes (request, account or None) or (request, device) and returns
+    `control.page.Part` or None. A selection's part is a button for the devices that are ticked; it is sent their ids as
+    `device`."""
     frame: str = ""
     """A URL name: what every page fetches and keeps out of sight, again on the topic "home" (panal.js)."""
     words: str = ""

@@ -79,7 +79,7 @@ def done(request: HttpRequest, text: str, back: str) -> HttpResponse:
 
 
 def parts_of_cells(page: str, request: HttpRequest, subject: Any) -> list[Part]:
-    """What the cells add to the overview (subject: the account) or to a device's page (subject: the device)."""
+    """What the cells add to the overview (subject: the account) or to a page of a device or a door."""
     found = [
         cell_card.load(reference)(request, subject)
         for card in cards()

@@ -13,7 +13,7 @@ from panal.cells.devices import api as devices
 from panal.gateway.store import Desired, Entry, Identity, OpenCommand, Viewer
 from panal.protocol.errors import BadRequest, Unavailable
 
-from .callers import person_of
+from .callers import caller_of
 from .instants import instant
 from .recorders import answers, on_time, prunes, recorders
 
@@ -78,9 +78,9 @@ class DjangoStore:
         return answers()[question](*arguments)
 
     @on_database
-    def viewer(self, cookie: str) -> Viewer | None:
-        user = person_of(cookie)
-        return Viewer(user.pk, account_ids_for(user)) if user is not None else None
+    def viewer(self, cookie: str, authorization: str = "") -> Viewer | None:
+        caller = caller_of(cookie, authorization)
+        return Viewer(caller.user.pk, account_ids_for(caller.user)) if caller and caller.user else None
 
     @on_database
     def expire(self, now_ms: int) -> None:

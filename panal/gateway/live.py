@@ -52,17 +52,21 @@ class Live:
         return len(self._pages)
 
     async def endpoint(self, request: Request) -> Response:
-        """`GET /live?since=MS&device=ID`: news from when the page was asked for on; 401: nobody is signed in."""
-        since, cookie = request.query_params.get("since", ""), request.headers.get("cookie", "")
+        """`GET /live?since=MS&device=ID`: news from when the page was asked for on; 401: nobody is signed in.
+
+        A program shows its token, as to the REST.
+        """
+        since = request.query_params.get("since", "")
         if since and not (since.isascii() and since.isdigit() and len(since) <= MAX_DIGITS):
             return Response("since: milliseconds since 1970.\n", status_code=400)
-        viewer = await self._viewer(cookie)
+        headers = request.headers.get("cookie", ""), request.headers.get("authorization", "")
+        viewer = await self._viewer(*headers)
         if viewer is None:
             return Response(status_code=401)
         if len(self._pages) >= MAX_VIEWERS:
             return Response(status_code=503, headers={"Retry-After": "10"})
         page = Page(viewer, request.query_params.get("device", ""))
-        stream = self._stream(page, cookie, int(since) if since else None)
+        stream = self._stream(page, headers, int(since) if since else None)
         return StreamingResponse(stream, media_type="text/event-stream", headers=STREAM_HEADERS)
 
     def _tell_of_the_gap(self, page: "Page", since_ms: int) -> None:
@@ -71,20 +75,20 @@ class Live:
             if at_ms >= since_ms - SLACK_MS:
                 page.hear(event)
 
-    async def _viewer(self, cookie: str) -> Viewer | None:
-        if not cookie:
+    async def _viewer(self, cookie: str, authorization: str) -> Viewer | None:
+        if not (cookie or authorization):
             return None
-        found: Viewer | None = await self._context.in_thread(self._context.store.viewer, cookie)
+        found: Viewer | None = await self._context.in_thread(self._context.store.viewer, cookie, authorization)
         return found
 
-    async def _stream(self, page: "Page", cookie: str, since_ms: int | None) -> AsyncIterator[bytes]:
+    async def _stream(self, page: "Page", headers: tuple[str, str], since_ms: int | None) -> AsyncIterator[bytes]:
         self._pages.add(page)
         self._context.bus.listen(page.hear)
         if since_ms is not None:
             self._tell_of_the_gap(page, since_ms)
         try:
             yield b": hello\n\nretry: 2000\n\n"
-            async for chunk in page.chunks(lambda: self._viewer(cookie)):
+            async for chunk in page.chunks(lambda: self._viewer(*headers)):
                 yield chunk
         finally:
             self._context.bus.forget(page.hear)

@@ -80,8 +80,8 @@ class Store(Protocol):
         """What a cell's data plane asks of its own control plane; the answers are on its card."""
         ...
 
-    def viewer(self, cookie: str) -> Viewer | None:
-        """Who holds this session cookie header; None when nobody is signed in with it."""
+    def viewer(self, cookie: str, authorization: str = "") -> Viewer | None:
+        """Who calls with these headers, a machine token before a session; None: nobody."""
         ...
 
     def expire(self, now_ms: int) -> None:

@@ -115,7 +115,8 @@ class ReasonIn(Input):
 
 
 class UnlockOut(Schema):
-    """The command: its outcome is at /commands/{id}, and is told on the live stream."""
+    """The command: its outcome is at /commands/{id}, and is told on the topic `commands` of `GET /live`, server-sent
+    events for the same token."""
 
     id: uuid.UUID
     device: str

@@ -101,6 +101,10 @@ def _open_alarms(request: HttpRequest) -> dict[str, Any]:
 @never_cache
 def door(request: HttpRequest, device_id: str) -> HttpResponse:
     device = queries.door_for(request.user, device_id)
+    cell_parts = page.parts_of_cells("door", request, device)
+    for part in cell_parts:
+        if part.name == request.GET.get("part"):
+            return page.answer_part(request, part)
     filters = EventFilterForm(request.GET).chosen()
     parts = {
         "state": partial(_state, request, device),
@@ -109,6 +113,7 @@ def door(request: HttpRequest, device_id: str) -> HttpResponse:
     }
     context = {
         "device": device,
+        "cell_parts": cell_parts,
         "filters": filters,
         "methods": Method.choices,
         "outcomes": OUTCOMES,

@@ -128,6 +128,28 @@ def delete_automation(*, automation: Automation, actor: Actor) -> None:
 
 
 @transaction.atomic
+def watch_door(*, device: Any, camera_id: str, name: str, actor: Actor) -> Automation | None:
+    """The camera beside a door keeps a picture whenever something happens there; "" takes it away.
+
+    It is an automation like any other. Raises BadRequest, Conflict("too_many").
+    """
+    found = queries.watch_of(device)
+    if not camera_id:
+        if found is not None:
+            delete_automation(automation=found, actor=actor)
+        return None
+    return save_automation(
+        account_id=device.account_id,
+        name=name[:MOST_NAME],
+        when={"kind": "at_door", "device_id": device.pk},
+        conditions=[],
+        actions=[{"kind": "snapshot", "device_id": camera_id}],
+        actor=actor,
+        automation=found,
+    )
+
+
+@transaction.atomic
 def run_now(*, automation: Automation, actor: Actor) -> None:
     """A person sets it off, whatever its conditions are."""
     recorder.note([Occurrence(automation=automation, cause="person", by=actor.text[:200], at=timezone.now())])

@@ -19,5 +19,6 @@ CARD = Card(
     rest="panal.cells.automations.rest:router",
     urls="panal.cells.automations.urls",
     words="panal.cells.automations.words:WORDS",
+    parts=(("door", "panal.cells.automations.views:door_part"),),
     navigation=(Entry("Automations", "automations", "workflow"),),
 )

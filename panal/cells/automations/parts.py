@@ -44,18 +44,31 @@ EVENTS = {
     "refused": Event("door.refused"),
     "forced": Event("door.forced"),
     "held_open": Event("door.held"),
+    "at_door": Event("door.*"),
     "motion": Event("camera.motion"),
     "light_on": Event("light.changed"),
     "light_off": Event("light.changed"),
     "online": Event("device.came_online"),
     "offline": Event("device.went_offline"),
 }
-NAMES = frozenset(event.name for event in EVENTS.values())
-"""Domain events that may set off an automation."""
+GROUPS = {"door.*": ("door.moved", "door.granted", "door.refused", "door.forced", "door.held", "door.jammed")}
+"""Events of a trigger that listens to several."""
 SUNS = ("sunrise", "sunset")
 TIMES = ("time", *SUNS)
 
 Document = Mapping[str, Any]
+
+
+def _heard() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for wanted in {event.name for event in EVENTS.values()}:
+        for name in GROUPS.get(wanted, (wanted,)):
+            found.setdefault(name, set()).add(wanted)
+    return {name: frozenset(wanted) for name, wanted in found.items()}
+
+
+HEARD = _heard()
+"""Domain events that may set off an automation, each with the names under which automations listen to it."""
 
 
 def parse_when(said: Any) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from panal.control.instants import instant
 from panal.protocol.errors import NotFound
 
 from .models import Automation, Run
+from .parts import EVENTS
 from .rules import Facts
+
+AT_DOOR = EVENTS["at_door"].name
 
 clock_of = lights.clock_of
 
@@ -36,6 +39,16 @@ def automation_for(user: Any, automation_id: int, capability: str = SEE) -> Auto
         raise NotFound("not_found")
     require(user, found.account_id, capability)
     return found
+
+
+def watch_of(device: Any) -> Automation | None:
+    """The automation that keeps a camera's pictures of what happens at this door, and does nothing else."""
+    found = Automation.objects.filter(account_id=device.account_id, event=AT_DOOR).order_by("pk")
+    return next((one for one in found if one.when["device_id"] == device.pk and _only_pictures(one)), None)
+
+
+def _only_pictures(automation: Automation) -> bool:
+    return not automation.conditions and [action["kind"] for action in automation.actions] == ["snapshot"]
 
 
 def may_edit(user: Any, account_id: int | None) -> bool:

@@ -12,7 +12,7 @@ from panal.gateway.store import DomainEvent
 
 from . import queries, rules
 from .models import Automation, Occurrence
-from .parts import NAMES
+from .parts import HEARD
 
 DUE = "automation.due"
 PER_TURN = 200
@@ -29,19 +29,24 @@ def refresh() -> None:
 
 def witness(events: Iterable[DomainEvent]) -> None:
     """An automation that is set off is written down with what set it off: neither is kept without the other."""
-    heard = [event for event in events if event.name in NAMES and (event.account_id, event.name) in _wanted]
+    heard = [event for event in events if _is_wanted(event)]
     if not heard:
         return
     found = Automation.objects.filter(is_on=True, account_id__in={event.account_id for event in heard})
-    mine = found.filter(event__in={event.name for event in heard})
+    mine = found.filter(event__in=frozenset().union(*(HEARD[event.name] for event in heard)))
     now = timezone.now()
     note(
         Occurrence(automation=automation, cause=automation.when["kind"], device_id=event.device_id, at=now)
         for automation in mine
         for event in heard
-        if (event.account_id, event.name) == (automation.account_id, automation.event)
+        if event.account_id == automation.account_id
+        and automation.event in HEARD[event.name]
         and rules.is_set_off(automation.when, event.device_id, event.data)
     )
+
+
+def _is_wanted(event: DomainEvent) -> bool:
+    return any((event.account_id, name) in _wanted for name in HEARD.get(event.name, ()))
 
 
 def note(occurrences: Iterable[Occurrence]) -> None:

@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from panal.cells.access import api as doors
 from panal.cells.accounts.api import EDIT, OPERATE, person, require
+from panal.cells.cameras import api as cameras
 from panal.control import page
 from panal.control.refusals import refusals_on
 from panal.protocol.errors import BadRequest
@@ -190,3 +192,39 @@ def dry(request: HttpRequest, automation_id: int) -> HttpResponse:
         "steps": [{"text": words.action(one, things), "is_there": is_there} for one, is_there in steps],
     }
     return page.answer(request, "automations/dry.html", {}, context)
+
+
+# the camera beside a door
+
+
+def door_part(request: HttpRequest, device: Any) -> page.Part | None:
+    """On a door's page, where there is a camera to choose or to look through."""
+    may_edit = queries.may_edit(request.user, device.account_id)
+    choices = cameras.cameras_for(request.user, account=device.account_id) if device.account_id else []
+    watch = queries.watch_of(device)
+    if watch is None and not (may_edit and choices):
+        return None
+    camera_id = watch.actions[0]["device_id"] if watch else ""
+    found = next((camera for camera in choices if camera.device_id == camera_id), None)
+    context = {
+        "device_id": device.pk,
+        "watch": watch,
+        "camera_id": camera_id,
+        "tile": cameras.tile_of(found) if found else None,
+        "cameras": choices,
+        "may_edit": may_edit,
+    }
+    return page.Part("camera", "automations/door/camera.html", context, "cameras automations", _("Camera"))
+
+
+@login_required
+@require_POST
+def door_camera(request: HttpRequest, device_id: str) -> HttpResponse:
+    """Form field: camera, the id of one of the account's, or empty."""
+    device = doors.door_for(request.user, device_id, EDIT)
+    camera_id = request.POST.get("camera", "")
+    if camera_id:
+        cameras.camera_for(request.user, camera_id)
+    name = _("Pictures at %(door)s") % {"door": device}
+    actions.watch_door(device=device, camera_id=camera_id, name=name, actor=_actor(request))
+    return page.done(request, _("Saved."), reverse("door", args=[device.pk]))

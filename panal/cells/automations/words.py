@@ -21,6 +21,7 @@ TRIGGERS = {
     "refused": _("Somebody is refused at a door"),
     "forced": _("A door is forced"),
     "held_open": _("A door stays open"),
+    "at_door": _("Anything happens at a door"),
     "motion": _("A camera sees motion"),
     "light_on": _("A light goes on"),
     "light_off": _("A light goes off"),
@@ -34,9 +35,9 @@ TRIGGERS = {
 }
 ICONS = {
     "door_opened": "door-open", "door_closed": "door-closed", "let_in": "key-round", "refused": "ban",
-    "forced": "shield-alert", "held_open": "door-open", "motion": "footprints", "light_on": "lightbulb",
-    "light_off": "lightbulb-off", "fall": "siren", "emergency": "siren", "online": "wifi", "offline": "wifi-off",
-    "time": "clock", "sunrise": "sunrise", "sunset": "sunset",
+    "forced": "shield-alert", "held_open": "door-open", "at_door": "door-closed", "motion": "footprints",
+    "light_on": "lightbulb", "light_off": "lightbulb-off", "fall": "siren", "emergency": "siren", "online": "wifi",
+    "offline": "wifi-off", "time": "clock", "sunrise": "sunrise", "sunset": "sunset",
 }  # fmt: skip
 CONDITIONS = {
     "hours": _("Between two times of day"),

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
+from panal.cells.accounts.actions import create_token
 from panal.cells.care.messages import Event, Recorded
 from panal.cells.devices.actions import queue_command, revoke_device, set_desired
 from panal.cells.devices.messages import Answer, Heartbeat, Hello, LogLine
@@ -146,6 +147,12 @@ def test_staff_hears_of_every_account(store, sam):
     browser = Client()
     browser.force_login(sam)
     assert store.viewer(f"panal_session={browser.cookies['panal_session'].value}").account_ids is None
+
+
+def test_it_knows_whose_token_a_program_shows(store, alice, account, actor):
+    made = create_token(user=alice, name="gate", scopes=["read"], actor=actor)
+    assert store.viewer("", f"Bearer {made.text}") == (alice.pk, frozenset({account.pk}))
+    assert store.viewer("", f"Bearer {made.text}x") is None
 
 
 @pytest.mark.parametrize("cookie", ["", "panal_session=", "panal_session=nonsense", "panal_session=a;b;;;=", "\0=\0"])

@@ -171,8 +171,8 @@ class MemoryStore:
     def desired(self, device_id: str) -> Desired:
         return self.desireds.get(device_id, Desired(0, {}))
 
-    def viewer(self, cookie: str) -> Viewer | None:
-        return self.viewers.get(cookie)
+    def viewer(self, cookie: str, authorization: str = "") -> Viewer | None:
+        return self.viewers.get(authorization or cookie)
 
     def expire(self, now_ms: int) -> None:
         pass

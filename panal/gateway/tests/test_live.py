@@ -115,6 +115,17 @@ async def test_a_stream_over_http_and_its_end(http: Http, gateway: Gateway, stor
     assert len(gateway.live) == 0
 
 
+async def test_a_program_hears_with_its_token(http: Http, gateway: Gateway, store: MemoryStore) -> None:
+    store.viewers["Bearer pat_ok"] = OWNER
+    assert (await http.get("/live", Authorization="Bearer pat_guess")).status == 401
+    streaming: asyncio.Task[Any] = asyncio.create_task(http.get("/live", Authorization="Bearer pat_ok"))
+    await until(lambda: len(gateway.live) == 1)
+    gateway.bus.publish_soon([event("commands")])
+    await asyncio.sleep(0.05)
+    gateway.close_live()
+    assert b"event: commands" in (await streaming).body
+
+
 @pytest.mark.parametrize(("earlier_ms", "hears"), [(5_000, True), (-5_000, False)])
 async def test_a_page_hears_what_happened_before_it_could_listen(
     gateway: Gateway, http: Http, store: MemoryStore, earlier_ms: int, hears: bool
@@ -133,7 +144,7 @@ async def test_a_page_hears_what_happened_before_it_could_listen(
 
 
 async def test_nothing_is_lost_between_a_request_and_its_stream(gateway: Gateway, http: Http) -> None:
-    stream = gateway.live._stream(Page(OWNER), "", gateway.now_ms())
+    stream = gateway.live._stream(Page(OWNER), ("", ""), gateway.now_ms())
     gateway.bus.publish_soon([event()])
     await asyncio.sleep(0.01)
     assert [await anext(stream) for _ in range(2)][1].startswith(b"event: devices")
