@@ -78,15 +78,19 @@ async def take_firmware(board, request, visit, reader):
     from panal.board import visitor
 
     pointer = board.hardware.pointer
-    is_on_trial = (
-        pointer is not None and pointer.trial
-    )  # what is being tried must not be restarted; it is refused there
+    # What is on trial must not be restarted for this, which would count against it: push refuses.
+    is_on_trial = pointer is not None and pointer.trial
     if not visitor.has_token(request, board.config["token"]):
         await visit.send_unauthorized()
     elif board.is_quiet or is_on_trial or has_room(PUSH_BYTES):
         from panal.board import push
 
-        await push.take(board, request, visit, reader)
+        try:
+            await push.take(board, request, visit, reader)
+        finally:
+            if not board.updates.is_busy:  # with a version of the server's
+                for module in updates.MODULES:
+                    forget(module)
     else:
         await visit.send("500 Internal Server Error", "text/plain", b"Update Failed", "Retry-After: 5\r\n")
         await visitor.ignore(reader)

@@ -101,16 +101,17 @@ def _open_alarms(request: HttpRequest) -> dict[str, Any]:
 @never_cache
 def door(request: HttpRequest, device_id: str) -> HttpResponse:
     device = queries.door_for(request.user, device_id)
-    cell_parts = page.parts_of_cells("door", request, device)
-    for part in cell_parts:
-        if part.name == request.GET.get("part"):
-            return page.answer_part(request, part)
     filters = EventFilterForm(request.GET).chosen()
     parts = {
         "state": partial(_state, request, device),
         "alarms": partial(_alarms_of, request, device),
         "events": partial(_events, request, device, filters),
     }
+    wanted = request.GET.get("part")
+    cell_parts = page.parts_of_cells("door", request, device) if wanted not in parts else []
+    for part in cell_parts:
+        if part.name == wanted:
+            return page.answer_part(request, part)
     context = {
         "device": device,
         "cell_parts": cell_parts,

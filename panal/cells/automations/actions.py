@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from panal.cells.accounts.api import Actor, record_audit
+from panal.cells.devices import api as devices
 from panal.control.events import publish_on_commit
 from panal.control.vault import seal
 from panal.gateway.store import DomainEvent
@@ -133,6 +134,7 @@ def watch_door(*, device: Any, camera_id: str, name: str, actor: Actor) -> Autom
 
     It is an automation like any other. Raises BadRequest, Conflict("too_many").
     """
+    devices.locked({device.pk})  # two who choose at once make one automation
     found = queries.watch_of(device)
     if not camera_id:
         if found is not None:
