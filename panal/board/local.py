@@ -85,12 +85,7 @@ async def take_firmware(board, request, visit, reader):
     elif board.is_quiet or is_on_trial or has_room(PUSH_BYTES):
         from panal.board import push
 
-        try:
-            await push.take(board, request, visit, reader)
-        finally:
-            if not board.updates.is_busy:  # with a version of the server's
-                for module in updates.MODULES:
-                    forget(module)
+        await push.take(board, request, visit, reader)
     else:
         await visit.send("500 Internal Server Error", "text/plain", b"Update Failed", "Retry-After: 5\r\n")
         await visitor.ignore(reader)
