@@ -12,7 +12,7 @@ from panal.control import keyfile
 
 PANAL = panal_settings.load()
 HERE = Path(__file__).parent
-UPLOT = HERE.parents[1] / "node_modules/uplot/dist"
+NODE = HERE.parents[1] / "node_modules"
 
 DEBUG = PANAL.debug
 SECRET_KEY = PANAL.secret_key or keyfile.text_of(Path(PANAL.data) / "secret.key")
@@ -148,8 +148,8 @@ USE_TZ = True
 TIME_ZONE = PANAL.time_zone
 
 STATIC_URL = "/static/"
-# htmx and its extension come with django_htmx; the plots by `npm ci`
-STATICFILES_DIRS = [("uplot", UPLOT)] if UPLOT.is_dir() else []
+# htmx and its extension come with django_htmx; the plots and what changes parts of a page in place by `npm ci`
+STATICFILES_DIRS = [(name, NODE / name / "dist") for name in ("idiomorph", "uplot") if (NODE / name / "dist").is_dir()]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 

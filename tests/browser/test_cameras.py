@@ -175,6 +175,17 @@ def test_the_wall_moves_and_leads_to_the_camera(tabs, home):
     page.wait_for_url(home.url + home.page)
 
 
+def test_a_tile_goes_on_when_the_wall_comes_anew(tabs, home):
+    """Its connection and what it shows last as long as the page, though names and dots around it change."""
+    page = tabs.open("/cameras/", viewport=DESK)
+    expect(page.locator(".tile .player[data-state=live]")).to_have_count(1)
+    drawn = page.locator(".tile canvas").element_handle()
+    with page.expect_response("**/cameras/*part=tiles*"):
+        page.evaluate("htmx.trigger('#tiles', 'panal:part')")
+    page.evaluate(CHANGED)
+    assert drawn.evaluate("canvas => canvas.isConnected && canvas.closest('.player').dataset.state") == "live"
+
+
 def test_the_overview_shows_the_moving_picture(tabs, home):
     page = tabs.open("/", viewport=DESK)
     moving(page, time.monotonic())

@@ -81,3 +81,20 @@ def test_a_click_is_sent_while_its_part_is_being_fetched(tabs, board):
     expect(second).to_have_attribute("aria-checked", "true")
     board.obey()
     expect(first).to_have_attribute("aria-checked", "true")
+
+
+def test_what_a_hand_or_the_keyboard_is_on_stays_the_same_element(tabs, board):
+    """Its part comes anew: a click must end where it began, and whoever goes by keyboard keeps the place."""
+    page = tabs.open("/lights/")
+    first, second = page.locator(board.switch(1)), page.locator(board.switch(2))
+    expect(first).to_have_attribute("aria-checked", "false")
+    first.focus()
+    kept = first.element_handle()
+    board.report({"2": board.light(True)})
+    expect(second).to_have_attribute("aria-checked", "true")
+    expect(first).to_be_focused()
+    assert kept.evaluate("element => element.isConnected")
+    page.keyboard.press("Space")
+    expect(first.get_by_text("Switching on…")).to_be_visible()
+    assert kept.evaluate("element => element.isConnected && element.textContent.includes('Switching on')")
+    board.obey()

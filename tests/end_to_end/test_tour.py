@@ -7,10 +7,11 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, TimeoutError, expect, sync_playwright
 
 from tests import chromium
 from tests.running import Panal
@@ -100,17 +101,26 @@ def test_the_cameras_of_the_tour_move_and_its_door_opens(visit: BrowserContext) 
     door.go_back()
     board = bench.locator("section.board").filter(has_text=DOOR)
     expect(board.get_by_text("WELCOME, INPUT")).to_be_visible(timeout=30_000)
-    board.get_by_role("button", name="Rosa").click()
-    expect(board.get_by_text("ACCESS GRANTED!")).to_be_visible(timeout=20_000)
+    walk_in(board)
     expect(door.get_by_text("Rosa").first).to_be_visible(timeout=20_000)
-    picture(door, "door")
-    board.get_by_role("button", name="Open the door").click()
     expect(door.locator(".door-state")).to_contain_text("pen", timeout=20_000)  # its controller has seen it
+    picture(door, "door")
     board.get_by_role("button", name="Close the door").click(timeout=20_000)
     force = board.get_by_role("button", name="Force the door")
     expect(force).to_be_visible(timeout=20_000)
     force.click()
     expect(door.get_by_text("Forced").first).to_be_visible(timeout=20_000)
+
+
+def walk_in(board: Locator) -> None:
+    """Rosa has ten seconds from her card to the handle; where this machine needed more of them, she shows it again."""
+    handle = board.get_by_role("button", name="Open the door")
+    for _ in range(5):
+        board.get_by_role("button", name="Rosa").click()
+        expect(board.get_by_text("ACCESS GRANTED!")).to_be_visible(timeout=20_000)
+        with suppress(TimeoutError):
+            return handle.click(timeout=10_000)
+    raise AssertionError("the door locked itself again before every try")
 
 
 def test_the_same_pages_on_a_phone_in_spanish_and_dark(browser: Browser, demo: Panal, visit: BrowserContext) -> None:

@@ -121,8 +121,7 @@ def live(context: dict[str, Any], part: str, topics: str, every: str = "60s") ->
         return format_html('id="{}"', part)
     triggers = ", ".join(f"sse:{topic}" for topic in topics.split())
     return format_html(
-        'id="{}" hx-get="{}" hx-swap="innerHTML" data-live '
-        'hx-trigger="{}, panal:part, panal:fresh from:body, every {}"',
+        'id="{}" hx-get="{}" hx-swap="morph" data-live hx-trigger="{}, panal:part, panal:fresh from:body, every {}"',
         part,
         with_query(context, part=part),
         triggers,

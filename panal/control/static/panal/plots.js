@@ -3,7 +3,7 @@ const DAY_S = 86400;
 let library;
 
 export async function drawPlots(root) {
-  const figures = [...root.querySelectorAll("[data-plot]")];
+  const figures = [...root.querySelectorAll("[data-plot]:not(:has(.uplot))")];
   if (!figures.length) return;
   library ??= import(figures[0].dataset.uplot);
   const { default: uPlot } = await library;
