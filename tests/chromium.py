@@ -2,6 +2,8 @@
 
 from playwright.sync_api import Browser, Playwright, expect
 
+from tests.running import PATIENCE_S
+
 PROGRAM = "/usr/bin/chromium"
 OPTIONS = (
     "--no-sandbox",
@@ -13,7 +15,7 @@ OPTIONS = (
 )
 
 
-expect.set_options(timeout=20_000)  # a busy machine is not a fault; what must be quick is measured where it is said
+expect.set_options(timeout=1000 * PATIENCE_S)
 
 
 def start(playwright: Playwright) -> Browser:

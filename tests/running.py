@@ -26,6 +26,8 @@ import psycopg
 
 READY = re.compile(r"ready at (?P<url>\S+) \(MQTT (?P<mqtt>\d+), streams (?P<stream>\d+)\)")
 START_S = 90
+PATIENCE_S = 60.0
+"""How long a test waits for what must come: a busy machine is no fault. What must be quick is measured elsewhere."""
 SQLITE = "panal.sqlite3"
 TEST_POSTGRES = "TEST_POSTGRES_URL"  # set by panal/control/testing.py, and by nobody who has a database to lose
 
@@ -103,7 +105,7 @@ class Panal:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -154,7 +156,7 @@ class Panal:
 
 
 def until(
-    condition: Callable[[], Any], within_s: float = 20.0, why: Callable[[], str] = lambda: "it did not come"
+    condition: Callable[[], Any], within_s: float = PATIENCE_S, why: Callable[[], str] = lambda: "it did not come"
 ) -> Any:
     """Wait for what another process does and nothing of ours is told of; what `condition` then says.
 

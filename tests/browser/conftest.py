@@ -32,7 +32,7 @@ class Household:
             json.dumps({"deviceId": device["device_id"], **body}).encode(),
             {"Content-Type": "application/json", "X-Device-Id": device["device_id"], "X-Device-Key": device["token"]},
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def heartbeat(self, number: int = 0, **more: object) -> None:

@@ -79,7 +79,7 @@ def answer(home, device):
     """The board tries and comes back to its old network."""
     headers = {"X-Device-Id": device["device_id"], "X-Device-Key": device["token"]}
     request = urllib.request.Request(f"{home.url}/api/v1/devices/{device['device_id']}/commands", headers=headers)
-    with urllib.request.urlopen(request, timeout=20) as found:
+    with urllib.request.urlopen(request, timeout=60) as found:
         orders = [order for order in json.load(found) if order["name"] == "wifi.change"]
     for order in orders:
         home.say(3, f"commands/{order['id']}/answer", status="failed", error={"code": "wrong_password", "message": ""})

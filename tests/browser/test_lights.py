@@ -28,7 +28,7 @@ class Board:
         headers["Content-Type"] = "application/json"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/{leaf}", data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def report(self, lights, version=0):

@@ -54,7 +54,7 @@ def test_when_the_server_goes_and_comes_back_the_page_catches_up(tabs, home):
     page.context.set_offline(True)
     home.heartbeat(4)
     page.context.set_offline(False)
-    expect(page.locator("#head").get_by_text("Online")).to_be_visible(timeout=20_000)
+    expect(page.locator("#head").get_by_text("Online")).to_be_visible()
     tabs.complaints.clear()  # the lost connection is what was wanted
 
 

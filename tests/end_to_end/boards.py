@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.running import Panal, until
+from tests.running import PATIENCE_S, Panal, until
 
 
 def _answers(host: str | None, port: int | None) -> bool:
@@ -68,25 +68,25 @@ class VirtualBoard:
     def press(self) -> None:
         self.do("press", part="button", ms=150)
 
-    def wait_for(self, timeout_s: float = 30, **wanted: Any) -> None:
+    def wait_for(self, timeout_s: float = PATIENCE_S, **wanted: Any) -> None:
         """Until the board's last word on each of these is the wanted one."""
         with self._news:
             found = self._news.wait_for(lambda: wanted.items() <= self.last().items(), timeout_s)
         assert found, f"{wanted} did not come; the board said {self.said[-20:]}"
 
-    def wait_until_said(self, timeout_s: float = 30, **wanted: Any) -> None:
+    def wait_until_said(self, timeout_s: float = PATIENCE_S, **wanted: Any) -> None:
         """Until the board has said this, whatever it said after it: what lasts a moment only may be over already."""
         with self._news:
             found = self._news.wait_for(lambda: wanted in self.said, timeout_s)
         assert found, f"{wanted} did not come; the board said {self.said[-20:]}"
 
-    def wait_for_log(self, word: str, timeout_s: float = 30) -> None:
+    def wait_for_log(self, word: str, timeout_s: float = PATIENCE_S) -> None:
         """Until the board has logged something with this word in it."""
         with self._news:
             found = self._news.wait_for(lambda: any(word in str(said.get("log")) for said in self.said), timeout_s)
         assert found, f"no {word!r} in the log; the board said {self.said[-20:]}"
 
-    def portal(self, timeout_s: float = 30) -> str:
+    def portal(self, timeout_s: float = PATIENCE_S) -> str:
         """The address of its set-up page, once its access point is up."""
         with self._news:
             found = self._news.wait_for(lambda: self.last().get("portal"), timeout_s)

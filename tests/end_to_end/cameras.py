@@ -14,7 +14,7 @@ import websockets
 from PIL import Image
 
 from tests.end_to_end.boards import VirtualBoard
-from tests.running import Panal
+from tests.running import PATIENCE_S, Panal
 
 
 class VirtualCamera(VirtualBoard):
@@ -67,24 +67,24 @@ class Viewer:
         self.wait(lambda viewer: viewer.said)
         asyncio.run_coroutine_threadsafe(self._socket.send(json.dumps(message)), self._loop).result(10)
 
-    def wait(self, found: Callable[["Viewer"], Any], timeout_s: float = 30) -> Any:
+    def wait(self, found: Callable[["Viewer"], Any], timeout_s: float = PATIENCE_S) -> Any:
         with self._news:
             result = self._news.wait_for(lambda: found(self), timeout_s)
         assert result, f"it did not come; {len(self.frames)} frames, said {self.said[-5:]}"
         return result
 
-    def wait_for_frames(self, count: int, timeout_s: float = 30) -> None:
+    def wait_for_frames(self, count: int, timeout_s: float = PATIENCE_S) -> None:
         """So many more from now on."""
         begun = len(self.frames)
         self.wait(lambda viewer: len(viewer.frames) >= begun + count, timeout_s)
 
-    def wait_for_response(self, cmd: str, timeout_s: float = 15) -> dict[str, Any]:
+    def wait_for_response(self, cmd: str, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         def newest(viewer: "Viewer") -> dict[str, Any] | None:
             return next((m for m in reversed(viewer.said) if m.get("type") == "response" and m["cmd"] == cmd), None)
 
         return dict(self.wait(newest, timeout_s))
 
-    def wait_until_closed(self, timeout_s: float = 15) -> None:
+    def wait_until_closed(self, timeout_s: float = PATIENCE_S) -> None:
         self._thread.join(timeout_s)
         assert not self._thread.is_alive()
 

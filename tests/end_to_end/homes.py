@@ -7,6 +7,8 @@ from typing import Any
 
 import paho.mqtt.client as paho
 
+from tests.running import PATIENCE_S
+
 CONFIG = re.compile(r"(?P<component>\w+)/(?:[a-zA-Z0-9_-]+/)?(?P<object>[a-zA-Z0-9_-]+)/config")
 SHORT = {
     "dev": "device", "o": "origin", "cmps": "components", "ids": "identifiers", "mf": "manufacturer", "mdl": "model",
@@ -92,7 +94,7 @@ class Home:
             if entity.get("state_topic") == topic:
                 entity["state"] = json.loads(payload) if entity.get("schema") == "json" else payload.decode()
 
-    def wait(self, condition: Any, within_s: float = 20) -> Any:
+    def wait(self, condition: Any, within_s: float = PATIENCE_S) -> Any:
         with self._news:
             found = self._news.wait_for(condition, within_s)
         assert found, f"it did not come; there is {self.entities}"

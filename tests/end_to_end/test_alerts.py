@@ -52,7 +52,7 @@ def fall(panal: Panal, device: dict[str, Any]) -> str:
     uid = str(uuid.uuid4())
     headers = {"X-Device-Id": device["device_id"], "X-Device-Key": device["token"]}
     body = {"eventUid": uid, "eventType": "FALL", "occurredAt": None}
-    answer = requests.post(panal.url + "/api/v1/events/ingest", json=body, headers=headers, timeout=10)
+    answer = requests.post(panal.url + "/api/v1/events/ingest", json=body, headers=headers, timeout=60)
     assert answer.status_code == 201, answer.text
     return uid
 
@@ -87,7 +87,7 @@ def test_who_was_being_told_when_the_server_was_killed_is_told_after_it_is_back(
 
     hook.hold()
     fall(panal, device)
-    assert hook.waiting.wait(20)
+    assert hook.waiting.wait(60)
     panal.kill()
     hook.let_go()
     before = len(hook.taken)

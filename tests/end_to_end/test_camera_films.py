@@ -31,7 +31,7 @@ class Program:
     async def ask(self, method: str, path: str, **body: Any) -> Any:
         data = json.dumps(body) if body else None
         answer = await asyncio.to_thread(
-            requests.request, method, self._root + path, data=data, headers=self._headers, timeout=20
+            requests.request, method, self._root + path, data=data, headers=self._headers, timeout=60
         )
         assert answer.ok, answer.text
         return answer.json() if "json" in answer.headers["Content-Type"] else answer.content

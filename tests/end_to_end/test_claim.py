@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests import chromium
 from tests.end_to_end.boards import VirtualBoard
-from tests.running import Panal
+from tests.running import PATIENCE_S, Panal
 
 PASSWORD = "una clave larga 1"
 ALICE, CHARLIE = "alice@panal.example", "charlie@panal.example"
@@ -33,7 +33,7 @@ class Home(Panal):
     def ask(self, who: str, method: str, path: str, **body: object) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.keys[who]}"}
         url = f"{self.url}/api/v1/manage/{path}"
-        return requests.request(method, url, headers=headers, json=body or None, timeout=30)
+        return requests.request(method, url, headers=headers, json=body or None, timeout=60)
 
     def claim(self, who: str, device: dict[str, Any]) -> int:
         said = {"device": device["device_id"], "code": device["claim_code"], "account": self.accounts[who]}
@@ -41,11 +41,11 @@ class Home(Panal):
 
     def signed_in(self, who: str) -> requests.Session:
         session = requests.Session()
-        page = session.get(f"{self.url}/accounts/login/", timeout=30).text
+        page = session.get(f"{self.url}/accounts/login/", timeout=60).text
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token
         form = {"login": who, "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
-        session.post(f"{self.url}/accounts/login/", form, timeout=30).raise_for_status()
+        session.post(f"{self.url}/accounts/login/", form, timeout=60).raise_for_status()
         return session
 
 
@@ -80,7 +80,7 @@ class Ear:
         except (requests.RequestException, AttributeError, ValueError):
             return  # the test has ended
 
-    def next(self, timeout_s: float = 30) -> str | None:
+    def next(self, timeout_s: float = PATIENCE_S) -> str | None:
         try:
             return self.heard.get(timeout=timeout_s)
         except queue.Empty:

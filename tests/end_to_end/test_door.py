@@ -30,7 +30,7 @@ class Controller(VirtualBoard):
             with suppress(AssertionError):
                 expect(wanted).to_be_visible(timeout=2_000)
                 return
-        expect(wanted).to_be_visible(timeout=2_000)
+        expect(wanted).to_be_visible()
 
     def go_through(self) -> None:
         self.do("door", open=True)
@@ -143,7 +143,7 @@ def test_a_door_lets_in_whom_it_knows_while_the_network_is_away_and_tells_it_lat
         board.go_through()
         board.cut_power()
         board.power_on()
-        board.wait_for(link="up", queue=0, timeout_s=60)
+        board.wait_for(link="up", queue=0)
         page.goto(f"{panal.url}/doors/{door_id}/")
         expect(page.get_by_text("Came in · Tomás")).to_have_count(1, timeout=LONG_MS)
         assert "never came" not in page.content()

@@ -49,9 +49,9 @@ def test_a_person_sees_the_wearable_come_online_and_its_button_without_a_reload(
     page.evaluate("window.stillTheSamePage = true")
     expect(page.get_by_text("Offline").first).to_be_visible()
     with VirtualBoard(panal, device, tmp_path / "flash", "--transport", transport) as board:
-        expect(page.get_by_text("Online").first).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("Online").first).to_be_visible()
         board.press()
-        expect(page.get_by_text("Emergency button").first).to_be_visible(timeout=15_000)
+        expect(page.get_by_text("Emergency button").first).to_be_visible()
         board.wait_for(queue=0)
     assert page.evaluate("window.stillTheSamePage")
 
@@ -69,4 +69,4 @@ def test_a_press_survives_a_power_cut_while_the_network_is_down(panal: Panal, pa
         expect(page.get_by_text("Emergency button")).to_have_count(0)
         board.power_on()
         board.wait_for(queue=0, link="up")
-        expect(page.get_by_text("Emergency button").first).to_be_visible(timeout=15_000)
+        expect(page.get_by_text("Emergency button").first).to_be_visible()

@@ -40,7 +40,7 @@ def test_a_fall_is_counted_down_told_judged_taken_and_kept(panal: Panal, tmp_pat
         [(event, kind, state)] = until(lambda: panal.rows("SELECT id, kind, state FROM care_event"))
         assert (kind, state) == ("FALL", "open")
         assert panal.rows("SELECT kind, name, state FROM contacts_alert") == [("care.fall", "Carmen", "open")]
-        [(p_fall,)] = until(lambda: panal.rows("SELECT p_fall FROM care_judgement"), 60)
+        [(p_fall,)] = until(lambda: panal.rows("SELECT p_fall FROM care_judgement"))
         assert p_fall > 0.5
     page = f"/events/{uuid.UUID(str(event))}/"
     assert CARLA in _send(carla, page, f"{page}review/", action="acknowledge")

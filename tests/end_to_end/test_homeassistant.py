@@ -33,8 +33,8 @@ def person(panal: Panal) -> Iterator[requests.Session]:
 
 
 def post(session: requests.Session, url: str, page: str = "", **fields: str) -> requests.Response:
-    session.get(page or url, timeout=20)
-    answer = session.post(url, {**fields, "csrfmiddlewaretoken": session.cookies["panal_csrf"]}, timeout=20)
+    session.get(page or url, timeout=60)
+    answer = session.post(url, {**fields, "csrfmiddlewaretoken": session.cookies["panal_csrf"]}, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer
 
@@ -45,7 +45,7 @@ def test_it_finds_a_light_switches_it_and_forgets_it(panal: Panal, person: reque
     shown = post(person, page + "on/", page).text
     user = re.search(r"home\.\d+", shown)[0]
     password = re.search(r"<strong>[^<]*</strong><p><code>([-\w]+)</code>", shown)[1]
-    assert password not in person.get(page, timeout=20).text, "it is shown once"
+    assert password not in person.get(page, timeout=60).text, "it is shown once"
     light = f"panal_{device['device_id']}_light_1"
     with Lights(panal, device, tmp_path / "flash") as board, Home(panal.ports["mqtt"], user, password) as home:
         board.wait_for(link="up")

@@ -92,6 +92,6 @@ def test_wall_page_and_the_boards_own_page_work_the_same_lights(panal: Panal, br
         board.throw(3)
         board.wait_for(lamps=[0, 0, 100, 0])
         board.do("wifi", on=True)
-        until(lambda: state(panal, device, 3) == (1, "wall"), 60)
+        until(lambda: state(panal, device, 3) == (1, "wall"))
         until(lambda: state(panal, device, 2) == (0, "wall"))
         expect(switch).to_have_attribute("aria-checked", "false")

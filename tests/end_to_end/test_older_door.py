@@ -27,7 +27,7 @@ class Controller:
         self.client.on_message = self._obey
         self.client.connect("127.0.0.1", port, keepalive=20)
         self.client.loop_start()
-        assert self.ready.wait(20)
+        assert self.ready.wait(60)
         self.say({"device": "ESP32_Access", "uptime_sec": 3, "ssid": "Casa"})
 
     def say(self, document: dict[str, Any]) -> None:
@@ -55,7 +55,7 @@ class Api(requests.Session):
         self.headers["Authorization"] = f"Bearer {token}"
 
     def request(self, method: Any, path: Any, *args: Any, **options: Any) -> requests.Response:
-        return super().request(method, self.base + path, *args, timeout=20, **options)
+        return super().request(method, self.base + path, *args, timeout=60, **options)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def panal(tmp_path: Path) -> Iterator[Panal]:
 
 def until(ask: Any, wanted: Any) -> Any:
     """Ask the server until it answers what is wanted: it says when by its own clock, not by ours."""
-    for _ in range(400):
+    for _ in range(1200):
         found = ask()
         if wanted(found):
             return found

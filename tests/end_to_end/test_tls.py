@@ -69,7 +69,7 @@ def test_a_camera_that_pins_the_authority_streams_beside_its_link(secured: Secur
         camera.wait_for(link="up", stream="up")
         metric = re.compile(f'panal_camera_frames_total{{camera="{device["device_id"]}"}} [1-9]')
         url = f"{secured.panal.url}/metrics"
-        until(lambda: metric.search(requests.get(url, verify=secured.authority, timeout=10).text), 30)
+        until(lambda: metric.search(requests.get(url, verify=secured.authority, timeout=60).text))
 
 
 def test_a_camera_that_pins_another_authority_shows_the_server_nothing(secured: Secured, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_camera_that_pins_another_authority_shows_the_server_nothing(secured: 
 
 
 def metrics(secured: Secured) -> str:
-    return requests.get(f"{secured.panal.url}/metrics", verify=secured.authority, timeout=10).text
+    return requests.get(f"{secured.panal.url}/metrics", verify=secured.authority, timeout=60).text
 
 
 @pytest.mark.parametrize("port", ["http", "stream", "mqtt"])

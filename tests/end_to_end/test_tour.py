@@ -61,26 +61,26 @@ def test_the_tour_is_as_the_readme_tells_it(visit: BrowserContext) -> None:
     bench.goto("/bench/")
     overview.goto("/")
     rosa = bench.locator("section.board").filter(has_text=ROSA)
-    expect(rosa.get_by_text("Connected", exact=True)).to_be_visible(timeout=30_000)
+    expect(rosa.get_by_text("Connected", exact=True)).to_be_visible()
 
     happened = overview.locator("section.card").filter(has=overview.get_by_role("heading", name="What happened"))
     emergencies = happened.locator(".list > li").filter(has_text="Emergency button")  # an empty list speaks of it too
     rosa.get_by_role("button", name="Emergency").click()
-    expect(emergencies).to_have_count(1, timeout=20_000)
+    expect(emergencies).to_have_count(1)
 
     rosa.get_by_role("button", name="Cut Wi-Fi").click()
-    expect(rosa.get_by_text("LED slow: no Wi-Fi")).to_be_visible(timeout=20_000)
+    expect(rosa.get_by_text("LED slow: no Wi-Fi")).to_be_visible()
     rosa.get_by_role("button", name="Emergency").click()
-    expect(rosa.get_by_text("1 event waiting")).to_be_visible(timeout=20_000)
+    expect(rosa.get_by_text("1 event waiting")).to_be_visible()
     picture(bench, "bench")
     rosa.get_by_role("button", name="Cut power").click()
-    expect(rosa.get_by_text("LED off")).to_be_visible(timeout=20_000)
+    expect(rosa.get_by_text("LED off")).to_be_visible()
     assert emergencies.count() == 1
     rosa.get_by_role("button", name="Restore power").click()
-    expect(rosa.get_by_text("1 event waiting")).to_be_visible(timeout=30_000)
+    expect(rosa.get_by_text("1 event waiting")).to_be_visible()
     rosa.get_by_role("button", name="Restore Wi-Fi").click()
-    expect(emergencies).to_have_count(2, timeout=60_000)
-    expect(rosa.get_by_text("Connected", exact=True)).to_be_visible(timeout=30_000)
+    expect(emergencies).to_have_count(2)
+    expect(rosa.get_by_text("Connected", exact=True)).to_be_visible()
     picture(overview, "overview")
 
     happened.get_by_role("link").nth(1).click()
@@ -90,26 +90,26 @@ def test_the_tour_is_as_the_readme_tells_it(visit: BrowserContext) -> None:
 def test_the_cameras_of_the_tour_move_and_its_door_opens(visit: BrowserContext) -> None:
     wall, bench, door = visit.new_page(), visit.new_page(), visit.new_page()
     wall.goto("/cameras/")
-    expect(wall.locator(".player[data-state=live]")).to_have_count(3, timeout=30_000)
+    expect(wall.locator(".player[data-state=live]")).to_have_count(3)
     picture(wall, "cameras")
 
     bench.goto("/bench/")
     door.goto("/doors/")
     door.get_by_role("link", name=DOOR).first.click()
     door.get_by_role("link", name="Settings").click()
-    expect(door.get_by_text("in its list")).to_be_visible(timeout=60_000)  # before that Rosa is nobody to it
+    expect(door.get_by_text("in its list")).to_be_visible()  # before that Rosa is nobody to it
     door.go_back()
     board = bench.locator("section.board").filter(has_text=DOOR)
-    expect(board.get_by_text("WELCOME, INPUT")).to_be_visible(timeout=30_000)
+    expect(board.get_by_text("WELCOME, INPUT")).to_be_visible()
     walk_in(board)
-    expect(door.get_by_text("Rosa").first).to_be_visible(timeout=20_000)
-    expect(door.locator(".door-state")).to_contain_text("pen", timeout=20_000)  # its controller has seen it
+    expect(door.get_by_text("Rosa").first).to_be_visible()
+    expect(door.locator(".door-state")).to_contain_text("pen")  # its controller has seen it
     picture(door, "door")
-    board.get_by_role("button", name="Close the door").click(timeout=20_000)
+    board.get_by_role("button", name="Close the door").click()
     force = board.get_by_role("button", name="Force the door")
-    expect(force).to_be_visible(timeout=20_000)
+    expect(force).to_be_visible()
     force.click()
-    expect(door.get_by_text("Forced").first).to_be_visible(timeout=20_000)
+    expect(door.get_by_text("Forced").first).to_be_visible()
 
 
 def walk_in(board: Locator) -> None:
@@ -117,7 +117,7 @@ def walk_in(board: Locator) -> None:
     handle = board.get_by_role("button", name="Open the door")
     for _ in range(5):
         board.get_by_role("button", name="Rosa").click()
-        expect(board.get_by_text("ACCESS GRANTED!")).to_be_visible(timeout=20_000)
+        expect(board.get_by_text("ACCESS GRANTED!")).to_be_visible()
         with suppress(TimeoutError):
             return handle.click(timeout=10_000)
     raise AssertionError("the door locked itself again before every try")

@@ -17,7 +17,7 @@ from tests.end_to_end.boards import VirtualBoard
 from tests.running import Panal, until
 
 MODELS = ("lights-4", "wearable-1")  # neither has the memory for it beside its cells
-WAIT_S = 60
+WAIT_S = 90
 HOME, ELSEWHERE = ({"ssid": ssid, "password": "panal panal"} for ssid in ("Panal", "Vecinos"))
 
 

@@ -85,12 +85,12 @@ def set_up_by_phone(browser: Browser, board: VirtualBoard, pictures: bool) -> No
     with browser.new_context(locale="en-US", viewport=PHONE) as phone:
         page = phone.new_page()
         page.goto(board.portal())
-        expect(page.get_by_role("button", name="Casa Vargas")).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("button", name="Casa Vargas")).to_be_visible()
         shoot(page, "walk-portal", pictures)
         page.get_by_role("button", name="Casa Vargas").click()
         page.locator("#password").fill(OLD["password"])
         page.locator(".go").click()
-        expect(page.get_by_text("All set")).to_be_visible(timeout=40_000)
+        expect(page.get_by_text("All set")).to_be_visible()
         shoot(page, "walk-portal-done", pictures)
     board.wait_for(link="up")
 
@@ -101,7 +101,7 @@ def claim(rosa: BrowserContext, device: dict[str, Any], name: str, is_first: boo
     page.goto(f"/claim/{device['device_id']}#{device['claim_code']}")
     shoot(page, "walk-claim", is_first)
     page.get_by_role("button", name="Add the device").click()
-    expect(page.get_by_text("It is yours now")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("It is yours now")).to_be_visible()
     page.fill("#settings [name=name]", name)
     page.locator("#settings").get_by_role("button", name="Save").first.click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
@@ -119,7 +119,7 @@ def put_them_into_a_group(rosa: BrowserContext) -> None:
     page.get_by_label("Name").first.fill(GROUP)
     page.get_by_role("button", name="Create").click()
     page.goto("/devices/")
-    expect(page.locator("tbody").get_by_text("Online", exact=True)).to_have_count(2, timeout=20_000)
+    expect(page.locator("tbody").get_by_text("Online", exact=True)).to_have_count(2)
     for name in NAMES:
         page.get_by_role("checkbox", name=name).check()
     page.locator("#bulk-group").select_option(label=GROUP)

@@ -48,7 +48,7 @@ def _camera(panal: Panal) -> dict[str, Any]:
     [device] = panal.mint("camera-1", 1, "--account", "Casa")
     token = panal.run("token", "create", "alice@example.com", "--scopes", "read,configure").split()[-1]
     address = f"{panal.url}/api/v1/manage/cameras/{device['device_id']}"
-    answer = requests.patch(address, json.dumps(SETTINGS), headers={"Authorization": f"Bearer {token}"}, timeout=20)
+    answer = requests.patch(address, json.dumps(SETTINGS), headers={"Authorization": f"Bearer {token}"}, timeout=60)
     assert answer.status_code == 200, answer.text
     return device
 
@@ -72,7 +72,7 @@ def _images(panal: Panal) -> dict[str, bytes]:
 
 
 async def _until(condition: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  another process does it
             await asyncio.sleep(0.05)
 

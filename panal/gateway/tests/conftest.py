@@ -183,7 +183,7 @@ def boards(gateway: Gateway) -> Iterator[Callable[..., Any]]:
         board.close()
 
 
-async def until(condition: Callable[[], Any], within_s: float = 10.0) -> Any:
+async def until(condition: Callable[[], Any], within_s: float = 60.0) -> Any:
     """Wait until something outside this process has happened (a broker, a thread)."""
     async with asyncio.timeout(within_s):
         while not (found := condition()):  # noqa: ASYNC110  no event of ours says it

@@ -117,7 +117,7 @@ async def test_a_broker_of_an_earlier_run_does_not_block_the_start(tmp_path: Pat
     again = Broker(tmp_path, first.listen)
     await again.start()
     try:
-        assert first.process.wait(5) is not None
+        assert first.process.wait(60) is not None
         assert again.listen.mqtt_port == first.listen.mqtt_port
     finally:
         await again.stop()
@@ -140,7 +140,7 @@ def external(tmp_path: Path) -> Any:
     process = subprocess.Popen([binary(), "-c", str(folder / "nats.conf")])
     yield access, folder
     process.send_signal(signal.SIGTERM)
-    process.wait(10)
+    process.wait(60)
 
 
 def ports_of(folder: Path) -> dict[str, int]:

@@ -26,7 +26,7 @@ class Book:
 
     def commit(self, entries: Sequence[Entry]) -> list[Any]:
         self.begun += 1
-        assert self.go_on.wait(5)
+        assert self.go_on.wait(60)
         self.groups.append([entry.message for entry in entries])
         if self.fault:
             raise self.fault

@@ -302,7 +302,7 @@ async def test_what_was_taken_is_committed_before_the_gateway_stops(
     store: MemoryStore, boards: Any, gateway: Gateway
 ) -> None:
     slow = threading.Event()
-    store.before_commit = lambda entries: slow.wait(5) and None
+    store.before_commit = lambda entries: slow.wait(60) and None
     board = await boards("A", store.add("A"))
     event = an_event()
     board.say("event", event)

@@ -221,7 +221,7 @@ class Blocked:
 
     def _before_commit(self, entries: Any) -> None:
         self.began.set()
-        self.may_commit.wait(10)
+        self.may_commit.wait(60)
 
 
 @pytest.mark.parametrize("path", [INGEST, "/api/v1/devices/heartbeat"])

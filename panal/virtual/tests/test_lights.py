@@ -145,7 +145,7 @@ def in_vm(heap_kb, program):
 def ask(port, path, document=None, cookie=""):
     data = None if document is None else json.dumps(document).encode()
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Cookie": cookie})
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return answer.headers, answer.read()
 
 

@@ -99,7 +99,7 @@ class Peer(WSListener):
     def send(self, data: Any) -> None:
         self.transport.send(WSMsgType.BINARY, bytes(data))
 
-    async def next(self, within_s: float = 10.0) -> Any:
+    async def next(self, within_s: float = 60.0) -> Any:
         async with asyncio.timeout(within_s):
             return await self.heard.get()
 

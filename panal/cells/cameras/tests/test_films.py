@@ -116,6 +116,6 @@ async def test_a_server_that_stops_does_not_wait_for_its_coder(world: World, mon
     keeper = world.cameras.keepers[0]
     await until(lambda: keeper.films._process is not None)
     process = keeper.films._process
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await world.gateway.stop()
     assert process.returncode is not None

@@ -212,7 +212,7 @@ async def test_a_camera_idles_when_nobody_looks_and_wakes_at_once(world: World) 
     told = await camera.text("command")
     assert (told["cmd"], told["val"]) == ("idle", "1")
     await world.live()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         told = await camera.text("command")
     assert (told["cmd"], told["val"]) == ("idle", "0")
 
@@ -494,7 +494,7 @@ async def test_an_mjpeg_viewer_that_reads_slowly_skips_frames(world: World) -> N
 async def test_ffmpeg_reads_the_mjpeg_with_the_token_as_its_password(world: World) -> None:
     camera, at = await world.cam(), f"127.0.0.1:{world.http_port}"
     reading = asyncio.create_task(asyncio.to_thread(read_by_ffmpeg, f"http://frigate:of-alice@{at}/cameras/CAM/mjpeg"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not reading.done():
             camera.frame_out(jpeg(320, 240))
             await asyncio.wait([reading], timeout=0.05)
@@ -502,7 +502,7 @@ async def test_ffmpeg_reads_the_mjpeg_with_the_token_as_its_password(world: Worl
 
 
 def read_by_ffmpeg(url: str) -> list[tuple[int, int]]:
-    with av.open(url, format="mpjpeg", timeout=10) as container:
+    with av.open(url, format="mpjpeg", timeout=60) as container:
         return [(frame.width, frame.height) for _, frame in zip(range(5), container.decode(video=0), strict=False)]
 
 

@@ -308,7 +308,7 @@ def test_two_replicas_that_take_at_the_same_time_never_take_the_same(account, co
 
     def replica(name):
         for _ in range(12):
-            together.wait(20)
+            together.wait(60)
             with transaction.atomic():
                 taken[name] += [job.id for job in Sender(name).claim(NOON, room=4)]
         connection.close()
