@@ -1,6 +1,7 @@
 // What the pages do beyond HTML and htmx: dialogs, toasts, copying, bulk selection, the bench's button, the lost connection.
 // Every page works without this file; it only makes it quicker.
 import "./morph.js";
+import "./tabs.js";
 import { drawPlots } from "./plots.js";
 
 const TOAST_MS = 7000;
