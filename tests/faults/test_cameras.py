@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import av
 import pytest
 import requests
 
+from panal.cells.cameras.recording import PART
 from panal.cells.cameras.tests.pictures import jpeg
 from panal.cells.cameras.tests.streams import Cam
 from tests.running import Panal
 
 SETTINGS = {"auto_save": True, "save_interval_s": 0, "record": "always"}
 PICTURES = [jpeg(320, 240, box=(n * 5, 40, n * 5 + 60, 140)) for n in range(50)]
+SECOND_BYTES = sum(map(len, PICTURES))  # at the most: a camera's pace is 50 a second
 KILLS = 3
 
 
@@ -25,8 +28,7 @@ async def test_a_killed_server_keeps_what_it_has_stored_and_takes_no_number_agai
         device = await asyncio.to_thread(_camera, panal)
         before: dict[str, bytes] = {}
         for kill in range(KILLS):
-            images = len(_images(panal))
-            camera = await _streaming(panal, device, lambda images=images: len(_images(panal)) >= images + 30)
+            camera = await _streaming(panal, device, _enough(panal))
             await asyncio.to_thread(panal.kill)
             camera.close()
             now = _images(panal)
@@ -69,6 +71,21 @@ async def _streaming(panal: Panal, device: dict[str, Any], enough: Any) -> Cam:
 def _images(panal: Panal) -> dict[str, bytes]:
     root = panal.folder / "images"
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*.jpg")}
+
+
+def _enough(panal: Panal) -> Callable[[], bool]:
+    """Whether 30 more pictures are there, and more than a second of a new recording: it is written second by second."""
+    images, older = len(_images(panal)), set(_parts(panal))
+
+    def is_enough() -> bool:
+        new = set(_parts(panal)) - older
+        return len(_images(panal)) >= images + 30 and any(part.stat().st_size > SECOND_BYTES for part in new)
+
+    return is_enough
+
+
+def _parts(panal: Panal) -> Iterator[Path]:
+    return (panal.folder / "clips").rglob(f"*{PART}")
 
 
 async def _until(condition: Any) -> None:
