@@ -2,8 +2,9 @@
 
 Two lanes, each with its own bound: what is urgent (events, hellos, answers) goes first and has its own room, so bulk
 (heartbeats, telemetry, samples, log) is shed before it. The writer takes all that waits, up to GROUP, as one group:
-the slower the disk, the larger the groups. Bulk fills a group only as far as one is written in a tenth of a second: who
-reports an emergency waits for the group before theirs. Answers of a whole group return to the loop in one call.
+the slower the disk, the larger the groups. Bulk fills a group only as far as one is written in a tenth of a second, and
+does not join what is urgent, except every other time: who reports an emergency waits for the group before theirs, and
+not for a longer one of their own. Answers of a whole group return to the loop in one call.
 """
 
 import asyncio
@@ -52,6 +53,7 @@ class Ledger:
         self._lanes: tuple[deque[Waiting], deque[Waiting]] = (deque(), deque())
         self._room = (urgent_room, bulk_room)
         self._group = self._bulk = group
+        self._was_urgent = False
         self._observe = observe
         self._wake = threading.Event()
         self._is_waking = False
@@ -119,11 +121,11 @@ class Ledger:
                 return
 
     def _take(self) -> list[Waiting]:
-        group: list[Waiting] = []
-        for lane, most in zip(self._lanes, (self._group, self._bulk), strict=True):
-            room = min(self._group, len(group) + most)
-            while lane and len(group) < room:
-                group.append(lane.popleft())
+        urgent, bulk = self._lanes
+        group = [urgent.popleft() for _ in range(min(len(urgent), self._group))]
+        self._was_urgent = bool(group) and not self._was_urgent
+        if not self._was_urgent:
+            group += [bulk.popleft() for _ in range(min(len(bulk), self._bulk, self._group - len(group)))]
         return group
 
     def _suit(self, seconds: float) -> None:
@@ -137,7 +139,8 @@ class Ledger:
         began = time.perf_counter()
         answers = self._answers([waiting.entry for waiting in group])
         took = time.perf_counter() - began
-        self._suit(took)
+        if not self._was_urgent:
+            self._suit(took)
         self._observe(len(group), took)
         answered = [(waiting.done, answer) for waiting, answer in zip(group, answers, strict=True)]
         assert self._loop is not None
