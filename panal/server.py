@@ -123,8 +123,8 @@ def _settle() -> None:
 
     Django's objects are many; walking over them took a twentieth of the time that an event takes, in long pauses.
 
-    A transaction lets go of the interpreter lock at every statement. While the loop is busy it waits for it each time as
-    long as a thread may keep it: at Python's 5 ms those waits were what an alert under a flood of telemetry took.
+    A transaction lets go of the interpreter lock at every statement. While the loop is busy it then waits as long as a
+    thread may keep it: at Python's 5 ms those waits were what an alert took under a flood of telemetry.
     """
     gc.collect()
     gc.freeze()

@@ -19,4 +19,6 @@ expect.set_options(timeout=1000 * PATIENCE_S)
 
 
 def start(playwright: Playwright) -> Browser:
-    return playwright.chromium.launch(executable_path=PROGRAM, args=list(OPTIONS))
+    browser = playwright.chromium.launch(executable_path=PROGRAM, args=list(OPTIONS))
+    browser.on("context", lambda context: context.set_default_timeout(1000 * PATIENCE_S))
+    return browser

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 READY = re.compile(r"ready at (?P<url>\S+) \(MQTT (?P<mqtt>\d+), streams (?P<stream>\d+)\)")
-START_S = 90
+START_S = 180
 PATIENCE_S = 60.0
 """How long a test waits for what must come: a busy machine is no fault. What must be quick is measured elsewhere."""
 SQLITE = "panal.sqlite3"

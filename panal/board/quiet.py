@@ -50,7 +50,7 @@ def listener(board):
 
 
 async def listen(board):
-    """For a minute, and as long as somebody is at it: take firmware from near by."""
+    """Until nobody has been at it for a minute: take firmware from near by."""
     from panal.board import local, visitor
 
     async def take(request, visit, reader):
@@ -62,9 +62,9 @@ async def listen(board):
     server = await asyncio.start_server(serve, *board.hardware.PORTAL[:2])
     board.log.info("update: a push is expected")
     left_s = LISTEN_S
-    while left_s or board.updates.is_busy:
+    while left_s:
         await asyncio.sleep(1)
-        left_s = max(0, left_s - 1)
+        left_s = LISTEN_S if board.updates.is_busy else left_s - 1
     server.close()
 
 

@@ -42,7 +42,8 @@ class VirtualBoard:
         self.process = subprocess.Popen(
             self._command(), env=self.panal.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+        self._listening = threading.Thread(target=self._listen, args=(self.process,), daemon=True)
+        self._listening.start()
 
     def _command(self) -> list[str]:
         device, panal = self.device, self.panal
@@ -106,6 +107,7 @@ class VirtualBoard:
         assert self.process
         self.process.kill()
         self.process.wait()
+        self._listening.join()  # else its last words are taken for the next life's first
         if self.process.stdin:
             self.process.stdin.close()
         self.said.clear()

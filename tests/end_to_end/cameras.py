@@ -44,11 +44,12 @@ class Viewer:
     def __exit__(self, *_: object) -> None:
         if self._loop.is_running() and self._socket is not None:
             asyncio.run_coroutine_threadsafe(self._socket.close(), self._loop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         self._loop.close()
 
     async def _look(self) -> None:
-        async with websockets.connect(self.url, additional_headers=self.headers, max_size=None) as self._socket:
+        options: dict[str, Any] = {"additional_headers": self.headers, "max_size": None, "open_timeout": PATIENCE_S}
+        async with websockets.connect(self.url, **options) as self._socket:
             if self.register:
                 await self._socket.send(json.dumps(self.register))
             with suppress(websockets.ConnectionClosed):
@@ -65,7 +66,7 @@ class Viewer:
 
     def say(self, **message: Any) -> None:
         self.wait(lambda viewer: viewer.said)
-        asyncio.run_coroutine_threadsafe(self._socket.send(json.dumps(message)), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._socket.send(json.dumps(message)), self._loop).result(PATIENCE_S)
 
     def wait(self, found: Callable[["Viewer"], Any], timeout_s: float = PATIENCE_S) -> Any:
         with self._news:

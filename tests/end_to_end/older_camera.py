@@ -13,6 +13,8 @@ from typing import Any
 
 import websockets
 
+from tests.running import PATIENCE_S
+
 WHOLE, FRAMED = 10 * 1024, 30 * 1024
 CHUNKS = ((30, 1), (100, 2), (200, 6), (400, 12), (5 * 1024, 24))
 ACK_S = 5
@@ -40,7 +42,7 @@ class OlderCamera:
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         self._loop.close()
 
     async def _live(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from panal.cells.contacts.recorder import LEASE
-from tests.running import Panal, until
+from tests.running import PATIENCE_S, Panal, until
 from tests.sinks import MailServer, Webhook
 from tests.visitor import Visitor, token_in
 
@@ -92,7 +92,8 @@ def test_who_was_being_told_when_the_server_was_killed_is_told_after_it_is_back(
     hook.let_go()
     before = len(hook.taken)
     panal.start()
-    patience_s = LEASE.total_seconds() + 30 if panal.postgres else 20  # with PostgreSQL there may be other replicas
+    # with PostgreSQL there may be other replicas
+    patience_s = LEASE.total_seconds() + 30 if panal.postgres else PATIENCE_S
     until(lambda: len(hook.taken) > before, patience_s)
     first, again = hook.taken[before - 1][1], hook.taken[before][1]
     assert first["id"] == again["id"]  # who receives it can tell that it is the same

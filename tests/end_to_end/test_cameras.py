@@ -13,7 +13,7 @@ from PIL import Image
 from panal.virtual import scene
 from tests.end_to_end.cameras import Viewer, VirtualCamera
 from tests.end_to_end.older_camera import OlderCamera
-from tests.running import Panal, until
+from tests.running import PATIENCE_S, Panal, until
 
 OLDER = "VTEJACAM"
 EMAIL = "ana@example.com"
@@ -95,7 +95,8 @@ def test_our_camera_shows_moving_pictures_and_obeys(panal: Panal, token: str, ca
     with look(panal, token, camera) as viewer:
         viewer.wait_for_frames(20)
         assert viewer.size() == (640, 480)
-        assert len({frame for _, frame in viewer.frames}) == len(viewer.frames)
+        seen = [frame for _, frame in viewer.frames]  # more come while we look
+        assert len(set(seen)) == len(seen)
         viewer.say(type="command", cmd="resolution", val="3")
         assert viewer.wait_for_response("resolution")["status"] == "ok"
         viewer.wait(lambda v: v.size() == (320, 240))
@@ -129,11 +130,12 @@ def test_while_it_streams_the_board_answers_over_its_own_link(panal: Panal, toke
 
 
 def ping(panal: Panal, token: str, board: VirtualCamera) -> str:
-    """What became of a ping within five seconds."""
+    """What became of a ping."""
     api = requests.Session()
     api.headers["Authorization"] = f"Bearer {token}"
     path = f"{panal.url}/api/v1/manage"
-    queued = api.post(f"{path}/devices/{board.device['device_id']}/commands", json={"name": "ping"}, timeout=60)
+    order = {"name": "ping", "deadline_s": int(PATIENCE_S)}
+    queued = api.post(f"{path}/devices/{board.device['device_id']}/commands", json=order, timeout=60)
     assert queued.status_code == 201, queued.text
 
     def outcome() -> str:
@@ -205,7 +207,7 @@ def test_it_changes_its_network_in_the_midst_of_frames(
     [device] = panal.mint("camera-1", 1, "--account", "Casa")
     new = {"ssid": "Casa Nueva", "password": "correcta 12345"}
     air = json.dumps([{"ssid": "Panal", "password": "panal panal"}, new])
-    options = ("--transport", transport, "--radio", air, "--pace", "10")
+    options = ("--transport", transport, "--radio", air)
     with VirtualCamera(panal, device, tmp_path / "flash", *options) as board, look(panal, token, board) as viewer:
         board.wait_for(link="up", stream="up")
         viewer.wait_for_frames(5)
@@ -215,5 +217,5 @@ def test_it_changes_its_network_in_the_midst_of_frames(
         assert asked.status_code == 201, asked.text
         board.wait_for_log("wifi change: changed")
         viewer.wait_for_frames(5)
-        [found] = requests.get(f"{api}/{asked.json()['id']}/devices", headers=headers, timeout=60).json()["items"]
-        assert found["state"] == "changed"
+        rows = f"{api}/{asked.json()['id']}/devices"
+        until(lambda: requests.get(rows, headers=headers, timeout=60).json()["items"][0]["state"] == "changed")

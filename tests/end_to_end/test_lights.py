@@ -88,6 +88,7 @@ def test_wall_page_and_the_boards_own_page_work_the_same_lights(panal: Panal, br
         board.do("wifi", on=False)
         board.wait_for(link="down")
         switch.click()  # kept until the board returns
+        until(lambda: panal.rows("SELECT 1 FROM lights_light WHERE id = %s AND wanted_at IS NOT NULL", light))
         board.throw(2)
         board.throw(3)
         board.wait_for(lamps=[0, 0, 100, 0])

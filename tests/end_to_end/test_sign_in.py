@@ -11,7 +11,7 @@ from aiosmtpd.controller import Controller
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests import chromium
-from tests.running import Panal, free_port
+from tests.running import PATIENCE_S, Panal, free_port
 
 EMAIL, PASSWORD = "alice@panal.example", "una clave larga 1"
 ADMIN = "ada@panal.example"
@@ -35,7 +35,7 @@ class Postbox:
 
     def mail_to(self, address: str) -> email.message.EmailMessage:
         with self._news:
-            assert self._news.wait_for(lambda: self._to(address), 20), self.mails
+            assert self._news.wait_for(lambda: self._to(address), PATIENCE_S), self.mails
             return self._to(address)[-1]
 
     def _to(self, address: str) -> list[email.message.EmailMessage]:

@@ -14,7 +14,7 @@ import requests
 
 from tests.end_to_end.boards import VirtualBoard
 from tests.end_to_end.cameras import VirtualCamera
-from tests.running import Panal, clean_environment, until
+from tests.running import PATIENCE_S, Panal, clean_environment, until
 
 
 class Secured(NamedTuple):
@@ -90,9 +90,9 @@ def metrics(secured: Secured) -> str:
 def test_every_port_shows_the_certificate_and_takes_no_plain_text(secured: Secured, port: str) -> None:
     number = secured.panal.ports[port]
     context = ssl.create_default_context(cafile=str(secured.authority))
-    plain = socket.create_connection(("127.0.0.1", number), 5)
+    plain = socket.create_connection(("127.0.0.1", number), PATIENCE_S)
     with plain, context.wrap_socket(plain, server_hostname="localhost") as tls:
         assert tls.version() in ("TLSv1.2", "TLSv1.3")
-    with socket.create_connection(("127.0.0.1", number), 5) as plain:
+    with socket.create_connection(("127.0.0.1", number), PATIENCE_S) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: panal\r\n\r\n")
         assert b"200" not in plain.recv(64)

@@ -105,10 +105,11 @@ def push(board: VirtualBoard, content: bytes, **headers: str) -> tuple[int, str]
     url = board.last()["local"].removesuffix("local") + "django_update_firmware"
     headers.setdefault("X-Device-Key", board.device["token"])
     while True:
+        said = len(board.said)
         answer = requests.post(url, files={"firmware": ("firmware.bin", content)}, headers=headers, timeout=60)
         if "Retry-After" not in answer.headers:
             return answer.status_code, answer.text
-        board.wait_for_log("a push is expected")
+        until(lambda said=said: "a push is expected" in str(board.said[said:]))
 
 
 def changed(content: bytes, at: int) -> bytes:

@@ -59,13 +59,15 @@ def test_from_the_box_to_a_new_network_for_a_group(
     panal: Panal, browser: Browser, rosa: BrowserContext, tmp_path: Path
 ) -> None:
     devices = minted_with_labels(panal, tmp_path)
-    options = ("--fresh", "--pace", "10", "--radio", json.dumps(AIR))
+    options = ("--fresh", "--pace", "4", "--radio", json.dumps(AIR))
     first, second = (VirtualBoard(panal, device, tmp_path / device["device_id"], *options) for device in devices)
     with first, second:
         for number, board in enumerate((first, second)):
             set_up_by_phone(browser, board, pictures=number == 0)
             claim(rosa, devices[number], NAMES[number], is_first=number == 0)
         put_them_into_a_group(rosa)
+        for board in (first, second):
+            board.wait_for(portal=None)  # what a set-up takes has come back
         change_the_network_of_the_group(rosa)
 
 

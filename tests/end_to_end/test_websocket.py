@@ -28,6 +28,7 @@ def test_it_raises_an_event_hears_a_command_and_goes_offline_with_its_connection
         options = ("--link", "ws", "--stream", f"127.0.0.1:{panal.ports['stream']}")
         with VirtualBoard(panal, device, tmp_path / "flash", *options) as board:
             board.press()
+            board.wait_until_said(queue=1)
             board.wait_for(link="up", queue=0)
             assert panal.count("care_event", id) == 1
             assert api.get(address).json()["is_online"]

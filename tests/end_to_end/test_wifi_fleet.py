@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from panal.protocol import command, envelope, keys
 from panal.virtual import fleet
 from tests import chromium
-from tests.running import Panal
+from tests.running import PATIENCE_S, Panal
 
 EMAIL, PASSWORD = "alice@panal.example", "una clave larga 1"
 SSID, WIFI_PASSWORD = "Red Nueva del Taller", "clave del taller 2026"
@@ -114,9 +115,9 @@ class Crowd:
             await asyncio.sleep(0.05)
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result(20)
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result(PATIENCE_S)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        self.thread.join(PATIENCE_S)
         self.loop.close()
 
     async def _end(self) -> None:
@@ -189,7 +190,7 @@ TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 
 def everything_written(panal: Panal) -> Iterator[tuple[Path, bytes]]:
     for path in panal.folder.rglob("*"):
-        if path.is_file():
+        with suppress(FileNotFoundError, IsADirectoryError):  # the server lives on, and gives drafts their names
             yield path, path.read_bytes()
     for (table,) in panal.rows(TABLES) if panal.postgres else ():
         yield Path(table), str(panal.rows(f"SELECT t::text FROM {table} t")).encode()
@@ -199,7 +200,6 @@ WORDS = {"changed": "Changed", "kept": "Kept the old network", "cancelled": "Can
 
 
 @pytest.mark.serial
-@pytest.mark.timeout(120)
 def test_every_outcome_of_two_hundred_boards_is_right(panal: Panal, page: Page) -> None:
     boards = panal.mint("wearable-1", BOARDS + 4, "--account", "Casa")
     *online, by_long_poll, away_1, away_2, away_3 = boards
@@ -230,7 +230,7 @@ def test_every_outcome_of_two_hundred_boards_is_right(panal: Panal, page: Page) 
 
 
 def expect_online(page: Page, panal: Panal, count: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         found = page.request.get(f"{panal.url}/api/v1/manage/devices?limit=1&state=activated").json()["count"]
         if found == count:

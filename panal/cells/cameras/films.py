@@ -32,7 +32,7 @@ LOOK_EVERY_S = 15.0
 MOST_S = 3600.0
 """A film that takes longer to code is given up."""
 TICKS = 1000
-QUALITY = {"preset": "veryfast", "crf": "23"}
+QUALITY = {"preset": "veryfast", "crf": "23", "bf": "0"}  # no B-frames: their delay hides a film's last pictures
 EXPORT, TIMELAPSE = "export", "timelapse"
 
 

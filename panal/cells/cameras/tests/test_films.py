@@ -60,6 +60,14 @@ def test_clips_become_one_film_that_browsers_play_at_the_speed_of_life(tmp_path:
     assert said[-1]["size_bytes"] == (tmp_path / "films/CAM/job.mp4").stat().st_size
 
 
+def test_pictures_that_come_close_together_after_a_gap_are_all_in_the_film(tmp_path: Path) -> None:
+    """With B-frames the coder's delay hides the last ones from whoever heeds the file's edit list, as browsers do."""
+    instants = [0, 0.266, 0.52, 1.568, 1.569, 1.572, 1.575, 1.58]
+    order = Order("job", "CAM", "export", (record(tmp_path, instants),), 8)
+    assert make(tmp_path, order)[0] == 0
+    assert len(look(tmp_path, order)[2]) == len(instants)
+
+
 def test_a_clip_of_another_size_is_scaled_to_the_first(tmp_path: Path) -> None:
     order = Order("job", "CAM", "export", (record(tmp_path, [0, 1]), record(tmp_path, [0, 1], (320, 240))), 4)
     assert make(tmp_path, order)[0] == 0
