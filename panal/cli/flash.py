@@ -25,9 +25,13 @@ CHIPS = {"esp32-s3-cam": ("esp32s3", "0x0")}
 """Chip, and where its image begins; every other board has this one."""
 ESP32 = ("esp32", "0x1000")
 BOOT_S = "3"
+DAY_S = 86_400
 """A board that was erased makes its file system when it starts first."""
 NVS_SPACE = "panal"
 KEYS = "update.pub"
+FITTED = ("transport", "tls_name", "plain_public", "heartbeat_s", "command_wait_s", "ntp", "buzzer", "display")
+"""What `--set` takes of panal/board/config.py: what is fitted to one board and not to another, and how it speaks."""
+DISPLAYS = ("", "lcd1602", "ili9342")
 
 IRREVERSIBLE = """\
 These steps burn fuses of the chip and can never be undone. They lock out whoever reads the flash, if the image was
@@ -52,6 +56,9 @@ def flash(
     mqtt: Annotated[str, typer.Option(help="The broker, host:port; else the server's host.")] = "",
     stream: Annotated[str, typer.Option(help="A camera's stream port, host:port; else the server's host, 6972.")] = "",
     ca: Annotated[Path | None, typer.Option(help="The CA (PEM) it trusts, for TLS.", exists=True)] = None,
+    fitted: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=f"buzzer=true; of {', '.join(FITTED)}.")
+    ] = None,
     firmware: Annotated[
         Path | None, typer.Option(help="MicroPython's image; the board is erased first. None: it has one.", exists=True)
     ] = None,
@@ -74,7 +81,7 @@ def flash(
     settings = django_with(data=data)
     device = _device(id)
     found = _secrets(device, secrets)
-    config = _config(device, server or settings.public_url, mqtt, stream, ca)
+    config = _checked(_config(device, server or settings.public_url, mqtt, stream, ca) | _fitted(fitted or []))
     with ExitStack() as cleaning:
         folder = _new_folder(out) if out else Path(cleaning.enter_context(tempfile.TemporaryDirectory()))
         make_files(folder, device.model_code, config, found, ca)
@@ -140,6 +147,46 @@ def _config(device: Any, server: str, mqtt: str, stream: str, ca: Path | None) -
         "wifi_ssid": "",
         "wifi_password": "",
     }
+
+
+def _fitted(settings: list[str]) -> dict[str, object]:
+    """What `--set` says, of the type that the board expects."""
+    from panal.board.config import DEFAULTS
+
+    usual, found = dict(DEFAULTS), dict[str, object]()
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        if name not in FITTED:
+            refuse(f"A board has no setting {name}; there are {', '.join(FITTED)}.")
+        value = text if isinstance(usual[name], str) else _json(text)
+        if type(value) is not type(usual[name]) or not _is_known(name, value):
+            refuse(f"{setting} is not what a board takes: see docs/factory.md.")
+        found[name] = value
+    return found
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _is_known(name: str, value: Any) -> bool:
+    if isinstance(value, str):
+        return name != "display" or value in DISPLAYS
+    return bool(0 <= value <= DAY_S)
+
+
+def _checked(config: dict[str, object]) -> dict[str, object]:
+    """By the board's own check: what that refuses would never start."""
+    from panal.board.config import BadConfig, parse
+
+    try:
+        parse(config | {"token": "0" * 64}, bytes(6))
+    except BadConfig as error:
+        refuse(f"The board would not start: {error}.")
+    return config
 
 
 def _new_folder(path: Path) -> Path:

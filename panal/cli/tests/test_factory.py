@@ -15,6 +15,7 @@ import zxingcpp
 from typer.testing import CliRunner
 
 from panal import firmware
+from panal.board import config as board_config
 from panal.cells.devices.catalog import MODELS, Model
 from panal.cells.devices.models import Device
 from panal.cli import board
@@ -214,6 +215,28 @@ def test_no_secret_is_on_the_boards_files_or_on_a_command_line(panal, minted, tm
     assert minted.token not in done.output and minted.ap_password not in done.output
     config = json.loads((out / "flash" / "config.json").read_text())
     assert (config["device_id"], config["provisioned"], config["wifi_password"]) == (minted.device_id, False, "")
+
+
+def test_what_is_fitted_to_this_board_is_in_its_configuration(panal, minted, tmp_path):
+    options = ("--port", PORT, "--id", minted.device_id, "--server", "http://10.0.0.7", "--dry-run")
+    fitted = ("--set", "buzzer=true", "--set", "transport=ws", "--set", "heartbeat_s=60", "--set", "ntp=")
+    assert panal("flash", *options, "--out", tmp_path / "out", *fitted).exit_code == 0
+    config = json.loads((tmp_path / "out" / "flash" / "config.json").read_text())
+    assert (config["buzzer"], config["transport"], config["heartbeat_s"], config["ntp"]) == (True, "ws", 60, "")
+    parsed = board_config.parse(config | {"token": minted.token}, bytes(6))
+    assert (parsed["buzzer"], parsed["display"]) == (True, "")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["", "buzzer", "buzzer=1", "buzzer=yes", "colour=red", "token=00", "transport=lora", "display=oled",
+     "heartbeat_s=-1", "heartbeat_s=0", "heartbeat_s=true", "heartbeat_s=1e99", "command_wait_s=[]"],
+)  # fmt: skip
+def test_what_no_board_takes_is_refused(panal, minted, tmp_path, setting):
+    options = ("--port", PORT, "--id", minted.device_id, "--server", "http://10.0.0.7", "--dry-run")
+    done = panal("flash", *options, "--out", tmp_path / "out", "--set", setting)
+    assert done.exit_code == 1 and not (tmp_path / "out").exists()
+    assert "Traceback" not in done.output
 
 
 def test_what_the_board_runs_stores_the_secrets_and_starts_in_the_first_slot(panal, minted, tmp_path):
