@@ -4,6 +4,10 @@ Vera looks (viewer), Carla looks after (caregiver); Sam supports, Fay mints and 
 """
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("panal", deadline=None)  # how long an example takes says how busy this machine is
+settings.load_profile("panal")
 
 NOW_MS = 1_790_000_000_000
 

@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # A run that hangs where no test can say so (threads at the end of a process) is a failure, not a wait for ever.
-pytest="timeout --kill-after=30 1500 .venv/bin/pytest -rfEs --durations=10 --durations-min=5"
+pytest="timeout --kill-after=30 2400 .venv/bin/pytest -rfEs --durations=10 --durations-min=5"
 # Tracebacks without carets: Python 3.11 parses source to draw them, and two threads that parse at once break each other
 # ("AST constructor recursion depth mismatch", github.com/python/cpython/issues/106905).
 export PYTHONNODEBUGRANGES=1

@@ -29,7 +29,7 @@ from .tasks import end
 logger = logging.getLogger(__name__)
 
 ACCOUNT_SEED_PREFIX = nkeys.PREFIX_BYTE_ACCOUNT
-READY_S = 10.0
+READY_S = 30.0
 STOP_S = 5.0
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 30.0

@@ -2,14 +2,14 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.end_to_end.boards import VirtualBoard
-from tests.running import Panal
+from tests.running import PATIENCE_S, Panal, until
 
 from .conftest import DESK, EMAIL, PASSWORD
 from .looks import looks_well
@@ -27,8 +27,7 @@ CHANGED = """() => new Promise(done => {
 })"""
 """Until another picture is drawn than now: the scene has a clock in it."""
 MOVING_S, WAKING_S = 2.0, 1.0
-TRIES = 4
-"""The quickest of them counts: others on this machine make each slower, and none quicker."""
+WRITTEN = re.compile(r'panal_camera_recorded_frames_total\{camera="\w+",outcome="written"\} ([\d.]+)')
 STATS = "fetch('/api/stats').then(answer => answer.json()).then(found => found.stats.frames_received)"
 LOOKING = "fetch('/api/stats').then(answer => answer.json()).then(found => found.browsers_connected)"
 PATHS = {
@@ -79,10 +78,19 @@ def opening(page: Page, home: Eye) -> float:
     return moving(page, begun)
 
 
+def is_once(attempt: Callable[[], float], within_s: float) -> bool:
+    """Whether one of many is as quick: others on this machine make each slower, and none quicker."""
+    deadline = time.monotonic() + PATIENCE_S
+    while attempt() >= within_s:
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
 @pytest.mark.serial
 def test_pictures_move_within_two_seconds_of_opening(tabs, home):
     page = tabs.open("/me/", viewport=DESK)
-    assert any(opening(page, home) < MOVING_S for _ in range(TRIES))
+    assert is_once(lambda: opening(page, home), MOVING_S)
     expect(page.locator("[data-figure=fps]")).to_have_text(re.compile(r"^[1-9]\d*\.\d$"))
     expect(page.locator("[data-figure=delay]")).to_have_text(re.compile(r"^\d+$"))
     expect(page.locator("[data-figure=size]")).to_have_text("640 × 480")
@@ -108,7 +116,7 @@ def waking(page: Page) -> float:
 @pytest.mark.serial
 def test_an_idle_camera_wakes_within_a_second(tabs, home):
     page = tabs.open(home.page, viewport=DESK)
-    assert any(waking(page) < WAKING_S for _ in range(TRIES))
+    assert is_once(lambda: waking(page), WAKING_S)
 
 
 def test_a_page_in_the_background_does_not_look(tabs, home):
@@ -150,7 +158,10 @@ def test_a_lost_connection_is_made_again(tabs, home):
     page.route_web_socket(re.compile("/live$"), through)
     page.goto(home.page)
     live(page)
+    page.evaluate("""() => { document.body.dataset.states = '';
+        addEventListener('player:state', event => { document.body.dataset.states += event.detail + ' '; }); }""")
     held[0].close()
+    expect(page.locator("body")).to_have_attribute("data-states", re.compile("connecting .*live "))
     moving(page, time.monotonic())
     assert len(held) == 2
 
@@ -257,7 +268,7 @@ def test_a_recording_plays_in_the_page_and_as_an_exported_film(tabs, home):
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.get_by_text("Recording for a minute.")).to_be_visible()
     moving(page, time.monotonic())
-    page.wait_for_timeout(2500)  # what is recorded: two seconds and a half
+    until(lambda: sum(map(float, WRITTEN.findall(page.request.get("/metrics").text()))) > 60)  # pictures
     page.request.post(
         home.page + "do/",
         form={"do": "stop", "csrfmiddlewaretoken": page.locator("[name=csrfmiddlewaretoken]").first.input_value()},
@@ -272,7 +283,10 @@ def test_a_recording_plays_in_the_page_and_as_an_exported_film(tabs, home):
     timeline.get_by_role("button", name="Export").first.click()
     timeline.locator("[data-film]").first.click()
     film = timeline.locator("video")
-    film.evaluate("film => new Promise(done => { film.ontimeupdate = () => film.currentTime > 0.2 && done(); })")
+    film.evaluate("""film => new Promise(done => {
+        const look = () => film.currentTime > 0.2 ? done() : requestAnimationFrame(look);
+        look();
+    })""")  # it may be over already
     assert film.evaluate("film => film.videoWidth") == 640
 
 

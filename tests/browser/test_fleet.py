@@ -32,8 +32,8 @@ def test_a_device_is_dragged_to_its_sector(tabs, home, sector):
     page = tabs.open("/fleet/", viewport=TALL)
     id = home.devices[8]["device_id"]
     page.locator("li[draggable]", has_text=id).drag_to(place(page, sector).locator("summary"))
-    expect(place(page, sector).get_by_role("link", name=id)).to_be_visible()
     expect(page.get_by_text("1 device is in its new place.")).to_be_visible()
+    expect(place(page, sector).get_by_role("link", name=id)).to_be_visible()
 
 
 def test_the_keyboard_does_the_same(tabs, home, sector):

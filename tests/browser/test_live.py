@@ -73,12 +73,12 @@ def test_what_happens_before_the_page_can_listen_is_shown(tabs, home):
 
 def test_more_tabs_than_a_browser_has_connections(tabs, home):
     """Those that were looked at last are live; an older one is again, with all it has missed, when it is looked at."""
-    first = tabs.open(home.path(3))
+    first = tabs.open(home.path(1))
     expect(first.locator("#head").get_by_text("Minted")).to_be_visible()
     for _ in range(8):
         page = first.context.new_page()
         page.goto("/me/")
-    home.heartbeat(3, battery=0.21)
+    home.heartbeat(1, battery=0.21)
     first.evaluate("window.dispatchEvent(new Event('focus'))")
     expect(first.locator("#vitals").get_by_text("21 %")).to_be_visible()
     tabs.complaints.clear()  # to connect again begins with what a lost connection says

@@ -100,7 +100,7 @@ def test_a_person_chooses_language_and_theme(tabs):
 
 def test_the_search_narrows_the_list_while_one_types(tabs, home):
     page = tabs.open("/devices/", viewport=DESK)
-    expect(page.locator("tbody tr")).to_have_count(10)
+    expect(page.locator("tbody tr").nth(9)).to_be_visible()
     page.get_by_label("Search").fill(home.devices[3]["device_id"])
     expect(page.locator("tbody tr")).to_have_count(1)
     assert "q=" in page.url
@@ -115,10 +115,11 @@ def test_many_devices_are_chosen_and_moved(tabs, home):
     expect(page.get_by_text("The sector is there.")).to_be_visible()
     page = tabs.open("/devices/", viewport=DESK)
     page.get_by_label("Select all on this page").check()
-    expect(page.locator("[data-count]")).to_have_text("10")
+    count = page.locator("tbody tr").count()  # ten, and what other modules have minted
+    expect(page.locator("[data-count]")).to_have_text(str(count))
     page.locator("#bulk-sector").select_option(label="Planta baja")
     page.get_by_role("button", name="Apply").click()
-    expect(page.get_by_text("10 devices are in their new place.")).to_be_visible()
+    expect(page.get_by_text(f"{count} devices are in their new place.")).to_be_visible()
     expect(page.locator("tbody").get_by_text("Planta baja").first).to_be_visible()
 
 

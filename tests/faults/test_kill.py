@@ -21,7 +21,7 @@ KILLS = 10
 UNLIMITED = {"PANAL_RATE_DEVICE_PER_MIN": "1000000", "PANAL_RATE_ADDRESS_PER_MIN": "1000000"}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_every_acknowledged_event_is_stored_once_though_server_and_broker_are_killed(tmp_path: Path) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(DEVICES + 4))  # or kills wait for MQTT senders
     with Panal(tmp_path / "data", **UNLIMITED) as panal:

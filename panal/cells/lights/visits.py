@@ -118,7 +118,7 @@ async def ask(
     headers: Iterable[tuple[str, str]] = (),
     body: Iterable[bytes] = (),
     size: int = 0,
-    within_s: float = ANSWER_S,
+    within_s: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Answer:
     """One request on a connection of its own. Raises Trouble, and nothing else."""
@@ -130,7 +130,7 @@ async def ask(
     except OSError:
         raise Trouble(REFUSED) from None
     try:
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(ANSWER_S if within_s is None else within_s):
             host = f"[{place.address}]" if ":" in place.address else place.address
             wanted = [("Host", host), ("Connection", "close"), *headers]
             if size:

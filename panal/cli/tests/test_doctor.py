@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from panal import certificates
 from panal.cli import doctor
+from tests.running import free_port
 
 NOW = datetime.now(UTC)
 
@@ -26,10 +27,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             monkeypatch.delenv(name)
     (tmp_path / "data").mkdir(mode=0o700)
     settings = {"PANAL_DATA": str(tmp_path / "data"), "PANAL_HOST": "127.0.0.1"}
-    with Taken(4) as ports:
-        free = list(ports.numbers)
-    for name, port in zip(("HTTP", "STREAM", "MQTT", "MQTT_WS"), free, strict=True):
-        settings[f"PANAL_{name}_PORT"] = str(port)
+    for name in ("HTTP", "STREAM", "MQTT", "MQTT_WS"):
+        settings[f"PANAL_{name}_PORT"] = str(free_port())
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     yield tmp_path / "data"

@@ -59,7 +59,7 @@ def echo_until_closed(listener: socket.socket, context: ssl.SSLContext) -> None:
 
 def hear_echo(port: int, authority: Path, name: str) -> bytes:
     context = ssl.create_default_context(cafile=authority)
-    plain = socket.create_connection(("127.0.0.1", port), 5)
+    plain = socket.create_connection(("127.0.0.1", port), 60)
     with plain, context.wrap_socket(plain, server_hostname=name) as connection:
         connection.sendall(b"hello")
         return connection.recv(64)

@@ -66,12 +66,14 @@ async def test_a_uid_of_another_device_is_refused(store: MemoryStore, boards: An
     assert second.of("accepted")[0]["error"]["code"] == "uid_taken"
 
 
-async def test_an_event_is_not_accepted_while_nothing_can_be_stored(store: MemoryStore, boards: Any) -> None:
+async def test_an_event_is_not_accepted_while_nothing_can_be_stored(
+    store: MemoryStore, boards: Any, gateway: Gateway
+) -> None:
     board = await boards("A", store.add("A"))
     store.before_commit = broken
     board.say("event", an_event())
     board.say("log", {"level": "info", "message": "after"})
-    await asyncio.sleep(0.3)
+    await until(lambda: all(gateway.mqtt_counts[leaf, "database_gone"] for leaf in ("event", "log")))
     assert board.of("accepted") == []
     store.before_commit = lambda entries: None
     event = an_event()
@@ -154,6 +156,7 @@ async def test_telemetry_heartbeat_and_log_are_stored(store: MemoryStore, boards
 async def test_what_cannot_be_parsed_is_counted_and_logged_now_and_then(
     store: MemoryStore, boards: Any, gateway: Gateway
 ) -> None:
+    gateway.complaints = Rates(6, lambda: 0.0)
     board = await boards("A", store.add("A"))
     for payload in (b"\xff", b"{", b"[]", b"{}", b'{"values": 1}', b"[" * 5000, b'{"at_ms": 1e999}') * 3:
         board.say("telemetry", payload)
@@ -174,7 +177,7 @@ async def test_a_device_that_talks_too_much_is_not_heard(store: MemoryStore, boa
     board = await boards("A", store.add("A"))
     for number in range(10):
         board.say("log", {"level": "info", "message": str(number)})
-    await until(lambda: gateway.mqtt_counts["log", "too_often"] == 5)
+    await until(lambda: sum(gateway.mqtt_counts["log", outcome] for outcome in ("ok", "too_often")) == 10)
     assert gateway.mqtt_counts["log", "ok"] == 5
 
 
@@ -289,9 +292,9 @@ async def test_the_broker_dies_and_comes_back_on_the_same_port(
     port = gateway.ports.mqtt
     assert gateway.broker and gateway.broker.process
     gateway.broker.process.kill()
-    await until(lambda: gateway.broker_restarts == 1 and gateway.broker_up, 15)
+    await until(lambda: gateway.broker_restarts and gateway.broker_up)
     assert gateway.ports.mqtt == port
-    await until(lambda: len(board.subscribed) == 2, 20)
+    await until(lambda: len(board.subscribed) >= 2)
     event = an_event()
     board.say("event", event)
     await until(lambda: board.of("accepted"))
@@ -302,13 +305,22 @@ async def test_what_was_taken_is_committed_before_the_gateway_stops(
     store: MemoryStore, boards: Any, gateway: Gateway
 ) -> None:
     slow = threading.Event()
-    store.before_commit = lambda entries: slow.wait(60) and None
+    begun: list[str] = []
+
+    def wait(entries: Any) -> None:
+        begun.extend(entry.kind for entry in entries)
+        assert slow.wait(60)
+
+    def taken() -> list[str]:
+        return begun + [waiting.entry.kind for waiting in gateway.ledger._lanes[0]]
+
+    store.before_commit = wait
     board = await boards("A", store.add("A"))
     event = an_event()
     board.say("event", event)
-    await until(lambda: gateway.ledger_groups or board.published)
+    await until(lambda: "care.event" in taken())
     stopping = asyncio.create_task(gateway.stop())
-    await asyncio.sleep(0.05)
+    await until(lambda: not gateway.ledger.alive)
     slow.set()
     await stopping
     assert event["uid"] in store.events

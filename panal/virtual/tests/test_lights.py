@@ -10,7 +10,7 @@ import pytest
 
 from panal.protocol import keys, topics
 from panal.virtual import build, runner
-from tests.running import until
+from tests.running import free_port, until
 
 TOKEN = "5a" * 32
 HEAP_KB = 112
@@ -157,12 +157,12 @@ def listens(port):
 def test_it_fits_while_it_does_everything_at_once(tmp_path, capsys):
     weighed = in_vm(400, BEGIN.format(flash=tmp_path / "weigh") + "print(simulation)").communicate(timeout=60)
     simulation_kb = -(-int(weighed[0]) // 1024)
-    broker, page = Broker(), runner.free_port(socket.SOCK_STREAM)
+    broker, page = Broker(), free_port()
     broker.start()
     process = in_vm(HEAP_KB + simulation_kb, LIVE.format(flash=tmp_path / "flash", mqtt=broker.port, page=page))
     try:
         assert broker.is_planned.wait(60)
-        assert until(lambda: listens(page), 30)
+        assert until(lambda: listens(page))
         cookie = ask(page, "/local/enter", {"code": keys.local_code(TOKEN)})[0]["Set-Cookie"].split(";")[0]
         for number in range(8):
             assert len(ask(page, "/local")[1]) > 5000

@@ -87,7 +87,7 @@ def test_a_file_of_somebody_else_is_not_overwritten(new_saver, tmp_path, kept):
     saver.start()
     first = unsaved(waits=True)
     saver.save(first)
-    path = tmp_path / first.done.result(10).path
+    path = tmp_path / first.done.result(60).path
     path.with_name("2.jpg").write_bytes(b"theirs")
     saver.save(unsaved())
     saver.stop()
@@ -143,10 +143,10 @@ def test_a_folder_that_cannot_be_written_is_said_and_healed(new_saver, tmp_path,
     first, second = unsaved(waits=True), unsaved(waits=True)
     made.save(first)
     with pytest.raises(NotKept):
-        first.done.result(10)
+        first.done.result(60)
     (tmp_path / "CAMA2345").unlink()
     made.save(second)
-    assert second.done.result(10).path.endswith("/1.jpg")
+    assert second.done.result(60).path.endswith("/1.jpg")
     assert [state.error for state in told] == ["failing", ""]
 
 
