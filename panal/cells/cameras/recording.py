@@ -117,9 +117,9 @@ class Cutter:
         return steps
 
     def end(self) -> list[Step]:
-        """No more frames for now: the camera is gone, or must not be recorded any more."""
+        """No more frames for now: what there is makes a whole clip. A clip that was asked for goes on with the next."""
         self._forget()
-        self._moves_until_s = self._asked_until_s = float("-inf")
+        self._moves_until_s = float("-inf")
         return self._close()
 
     def _cause_at(self, now_s: float) -> str:

@@ -96,6 +96,7 @@ class Keeper:
         if before is None or _motion_of(settings) != _motion_of(before):
             self._set_motion(settings)
         if settings.is_private:
+            self._ask(0)
             self.gone()
         return settings
 
@@ -122,12 +123,15 @@ class Keeper:
 
     def record(self, seconds: float) -> None:
         """The next `seconds`; 0 ends a clip that was asked for."""
-        now_s = self._storage.clock()
-        self._asked_until_s = now_s + seconds
-        self.cutter.ask(now_s, seconds)
+        self._ask(seconds)
         if not seconds and self._settings is not None and not self._settings.needs_frames:
             self._storage.recorder.do(self.camera.device_id, self.cutter.end())
         self.camera.look()
+
+    def _ask(self, seconds: float) -> None:
+        now_s = self._storage.clock()
+        self._asked_until_s = now_s + seconds
+        self.cutter.ask(now_s, seconds)
 
     # what time and motion do
 

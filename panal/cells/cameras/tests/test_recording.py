@@ -88,6 +88,17 @@ def test_somebody_who_asks_gets_a_clip_with_what_was_before():
     assert not is_open
 
 
+def test_what_somebody_asked_for_goes_on_when_the_camera_is_back():
+    cutter = Cutter()
+    cutter.ask(0, 10)
+    steps = run(cutter, (1, 2)) + cutter.end() + run(cutter, (8, 9, 10, 11))
+    found, is_open = clips_of(steps)
+    assert ([(cause, instants) for cause, _, instants in found], is_open) == (
+        [("person", [1, 2]), ("person", [8, 9])],
+        False,
+    )
+
+
 def test_another_size_begins_another_clip_and_does_not_mix_with_the_past():
     cutter = Cutter()
     cutter.record = "motion"

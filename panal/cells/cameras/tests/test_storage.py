@@ -131,16 +131,45 @@ async def test_becoming_private_ends_the_recording_at_once(world: World) -> None
     assert clip.frames == 5
 
 
+def asked(world: World, seconds: int) -> None:
+    """Somebody wants a clip; 0: no more."""
+    world.store.publish([DomainEvent("camera.record_requested", "cameras", 1, "CAM", {"seconds": seconds})])
+
+
 async def test_somebody_asks_for_a_clip_and_ends_it(world: World) -> None:
     camera = await world.cam()
-    event = DomainEvent("camera.record_requested", "cameras", 1, "CAM", {"seconds": 60})
-    world.store.publish([event])
+    asked(world, 60)
     watched = world.cameras.camera("CAM")
     await until(lambda: watched.is_needed)
     await stream(world, camera, MOVING[:6])
-    world.store.publish([event._replace(data={"seconds": 0})])
+    asked(world, 0)
     [clip] = await until(lambda: told(world, "clip"))
     assert (clip.frames, clip.cause) == (6, "person")
+
+
+async def test_a_clip_that_was_asked_for_waits_for_a_camera_that_must_wake_first(world: World) -> None:
+    camera = await world.cam()
+    watched, keeper = world.cameras.camera("CAM"), world.cameras.keepers[0]
+    asked(world, 60)
+    await until(lambda: watched.is_needed)
+    keeper.consumer_of(watched).tick(keeper.clock())  # no frame for long
+    await stream(world, camera, MOVING[:6])
+    asked(world, 0)
+    [clip] = await until(lambda: told(world, "clip"))
+    assert (clip.frames, clip.cause) == (6, "person")
+
+
+async def test_becoming_private_ends_what_was_asked_for(world: World) -> None:
+    camera = await world.cam()
+    watched = world.cameras.camera("CAM")
+    asked(world, 60)
+    await until(lambda: watched.is_needed)
+    await changed(world, is_private=True)
+    world.cameras.keepers[0].consumer_of(watched).tick(0)
+    await changed(world, is_private=False, record="motion")
+    await stream(world, camera, [STILL] * 3)
+    await world.gateway.stop()
+    assert files(world, "clips") == [] and not told(world, "clip")
 
 
 async def test_motion_is_told_with_its_picture_and_recorded_with_what_was_before(world: World) -> None:
