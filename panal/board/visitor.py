@@ -9,6 +9,7 @@ from panal.protocol import keys
 READ_BYTES = 256
 REQUEST_BYTES = 2048
 VISIT_S = 10
+LETTER = 65  # what begins lower is no method of HTTP, and a TLS hello for one: no memory is spent on it
 UNAUTHORIZED = "401 Unauthorized"
 LANGUAGES = ("en", "es")
 COMMON = "Cache-Control: no-store\r\nConnection: close\r\n"
@@ -101,7 +102,7 @@ async def _converse(reader, writer, answer, streamed):
     data, is_streamed = b"", False
     while not (is_streamed or is_whole(data)):
         portion = await reader.read(READ_BYTES)
-        if not portion or len(data) > REQUEST_BYTES:
+        if not portion or len(data) > REQUEST_BYTES or (data or portion)[0] < LETTER:
             return None
         data += portion
         is_streamed = streamed is not None and data.startswith(streamed) and b"\r\n\r\n" in data

@@ -57,6 +57,26 @@ class Home:
         self.switched.append((number, is_on, level, for_s))
 
 
+class Stranger:
+    """Reader and writer of a connection on which somebody says what is no request."""
+
+    def __init__(self, data):
+        self._data = data
+        self.read_bytes = 0
+        self.is_closed = False
+
+    async def read(self, count):
+        portion = self._data[self.read_bytes : self.read_bytes + count]
+        self.read_bytes += len(portion)
+        return portion
+
+    def close(self):
+        self.is_closed = True
+
+    async def wait_closed(self):
+        pass
+
+
 class Visit(visitor.Visit):
     def __init__(self):
         super().__init__(None)
@@ -176,6 +196,13 @@ class LocalTest(unittest.TestCase):
 
 
 class RequestTest(unittest.TestCase):
+    def test_what_is_no_request_costs_no_memory(self):
+        for data, most in ((bytes(5000), 256), (b"\x16\x03\x01" + bytes(900), 256), (b"G" * 5000, 2560), (b"", 0)):
+            stranger = Stranger(data)
+            asyncio.run(visitor.converse(stranger, stranger, None, None))
+            self.assertTrue(stranger.read_bytes <= most)
+            self.assertTrue(stranger.is_closed)
+
     def test_a_request_is_whole_when_its_head_and_what_it_announces_are_there(self):
         self.assertFalse(visitor.is_whole(b"GET / HTTP/1.1\r\n"))
         self.assertTrue(visitor.is_whole(b"GET / HTTP/1.1\r\n\r\n"))
