@@ -25,8 +25,8 @@ CHIPS = {"esp32-s3-cam": ("esp32s3", "0x0")}
 """Chip, and where its image begins; every other board has this one."""
 ESP32 = ("esp32", "0x1000")
 BOOT_S = "3"
-DAY_S = 86_400
 """A board that was erased makes its file system when it starts first."""
+DAY_S = 86_400
 NVS_SPACE = "panal"
 KEYS = "update.pub"
 FITTED = ("transport", "tls_name", "plain_public", "heartbeat_s", "command_wait_s", "ntp", "buzzer", "display")
