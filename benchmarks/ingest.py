@@ -59,6 +59,8 @@ def _figure(what: str, environment: dict[str, str], seconds: float, *owner: str)
         noop_server() as floor,
     ):
         assert panal.process
+        if owner:
+            panal.user("alice@panal.example")
         ours_request, floor_request = events(panal, *owner), noop_request()
         pairs = []
         for _ in range(ROUNDS):

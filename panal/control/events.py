@@ -25,6 +25,8 @@ def publish_on_commit(*events: DomainEvent) -> None:
 
     Witnesses see them now, inside it: what they write because of an event is kept with it, or not at all.
     """
+    if not events:
+        return
     for witness in witnesses():
         witness(events)
     connection = transaction.get_connection()
@@ -32,7 +34,7 @@ def publish_on_commit(*events: DomainEvent) -> None:
         _publish(list(events))
     elif waiting := _waiting(connection):
         waiting.extend(events)
-    elif events:
+    else:
         batch = list(events)
         connection.on_commit(partial(_publish, batch))
         connection.panal_waiting = (tuple(connection.savepoint_ids), batch)

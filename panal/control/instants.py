@@ -7,7 +7,7 @@ MILLISECOND = timedelta(milliseconds=1)
 
 
 def instant(ms: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=ms)
+    return EPOCH + ms * MILLISECOND
 
 
 def milliseconds(at: datetime) -> int:

@@ -29,7 +29,7 @@ def refresh() -> None:
 
 def witness(events: Iterable[DomainEvent]) -> None:
     """An automation that is set off is written down with what set it off: neither is kept without the other."""
-    heard = [event for event in events if _is_wanted(event)]
+    heard = [event for event in events if _is_wanted(event)] if _wanted else []
     if not heard:
         return
     found = Automation.objects.filter(is_on=True, account_id__in={event.account_id for event in heard})

@@ -1,6 +1,6 @@
 """Who wore a device when, for the recorders: one statement for a batch."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -8,36 +8,36 @@ from panal.control import rows
 
 from .models import Wearer, Wearing
 
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+
 
 class Person(NamedTuple):
     """Whom an event is about. `name` is the device's where nobody is known to wear it."""
 
     wearer_id: int | None
     name: str
+    from_at: datetime = ALWAYS
+    """Since when they have worn it."""
 
 
 Moment = tuple[str, datetime]
 """A device and when."""
 
-Worn = Mapping[Moment, Person]
 
-
-def worn_by(moments: Iterable[Moment], accounts: Mapping[str, int | None]) -> dict[Moment, Person]:
+def worn_by(moments: Sequence[Moment], accounts: Mapping[str, int | None]) -> list[Person]:
     """Who wore each device at each instant. A second statement only where something is older than the last change."""
-    wanted = list(moments)
-    now_worn = _newest({device_id for device_id, _ in wanted})
-    older = {d for d, at in wanted if d in now_worn and now_worn[d][1] is not None and at < now_worn[d][1]}
+    newest = _newest({device_id for device_id, _ in moments})
+    older = {device_id for device_id, at in moments if at < newest[device_id].from_at}
     before = _history(older) if older else {}
-    found = {}
-    for device_id, at in wanted:
-        person, from_at = now_worn.get(device_id, (Person(None, device_id), None))
-        if from_at is not None and at < from_at:
-            person = _at(before.get(device_id, ()), at, accounts[device_id]) or Person(None, device_id)
-        found[device_id, at] = person
-    return found
+    return [
+        newest[device_id]
+        if at >= newest[device_id].from_at
+        else _at(before.get(device_id, ()), at, accounts[device_id]) or Person(None, device_id)
+        for device_id, at in moments
+    ]
 
 
-def _newest(device_ids: set[str]) -> dict[str, tuple[Person, Any]]:
+def _newest(device_ids: set[str]) -> dict[str, Person]:
     """Names of devices, with who wears them now and since when, if it is somebody of the account that owns them."""
     if not device_ids:
         return {}
@@ -53,7 +53,7 @@ def _newest(device_ids: set[str]) -> dict[str, tuple[Person, Any]]:
         list(device_ids),
     )
     return {
-        id: (Person(wearer_id, wearer_name or name or id), _instant(from_at) if from_at else None)
+        id: Person(wearer_id, wearer_name or name or id, _instant(from_at) if from_at else ALWAYS)
         for id, name, wearer_id, wearer_name, from_at in found
     }
 

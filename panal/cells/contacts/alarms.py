@@ -13,7 +13,7 @@ from django.db.models import Max, Q
 from panal.cells.accounts.api import Actor, audit_entry, record_audits
 from panal.control import rows
 from panal.control.events import publish_on_commit
-from panal.control.identifiers import time_ordered
+from panal.control.identifiers import time_ordered, time_ordered_texts
 from panal.gateway.store import DomainEvent
 
 from .kinds import kind_of
@@ -46,14 +46,17 @@ class Alarm(NamedTuple):
 
 def raise_alarms(batch: Iterable[Alarm], now: datetime) -> int:
     """Alerts with their outbox rows, in the caller's transaction; how many were new."""
-    fresh = {str(time_ordered(now)): alarm for alarm in batch if alarm.account_id is not None}
-    if not fresh:
+    owned = [alarm for alarm in batch if alarm.account_id is not None]
+    if not owned:
         return 0
+    fresh = dict(zip(time_ordered_texts(now, len(owned)), owned, strict=True))
     lines = [_row(id, alarm, now) for id, alarm in fresh.items()]
-    new = {str(id) for id in rows.insert_missing(Alert, ALERT_FIELDS, lines, ("uid",), "id")}
-    rows.insert_new(Escalation, ESCALATION_FIELDS, [(id, 0, 0, now, now) for id in fresh if id in new], ("alert",))
-    publish_on_commit(*(_news("alert.raised", id, alarm) for id, alarm in fresh.items() if id in new))
-    return len(new)
+    if rows.insert_new(Alert, ALERT_FIELDS, lines, ("uid",)) < len(fresh):
+        stored = {str(id) for id in Alert.objects.filter(id__in=list(fresh)).values_list("id", flat=True)}
+        fresh = {id: alarm for id, alarm in fresh.items() if id in stored}
+    rows.insert_new(Escalation, ESCALATION_FIELDS, [(id, 0, 0, now, now) for id in fresh], ("alert",))
+    publish_on_commit(*(_news("alert.raised", id, alarm) for id, alarm in fresh.items()))
+    return len(fresh)
 
 
 def _row(id: str, alarm: Alarm, now: datetime) -> tuple[Any, ...]:
