@@ -209,16 +209,18 @@ def look_plain(port: int, viewers: int, seconds: float) -> list[Seen]:
 PART = re.compile(rb"Content-Length: (\d+)\r\n\r\n")
 
 
-async def _watch_mjpeg(port: int, seconds: float) -> Seen:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024 * 1024)
-    writer.write(b"GET /mjpeg HTTP/1.1\r\nHost: x\r\n\r\n")
-    seen, data = Seen([], []), b""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while chunk := await reader.read(256 * 1024):
-                data = _take_parts(data + chunk, seen)
-    writer.close()
-    return seen
+class Watcher(asyncio.Protocol):
+    """Reads MJPEG and no more: a task and a stream reader of its own would be measured with the servers."""
+
+    def __init__(self) -> None:
+        self.seen = Seen([], [])
+        self._data = b""
+
+    def connection_made(self, transport: Any) -> None:
+        transport.write(b"GET /mjpeg HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        self._data = _take_parts(self._data + data, self.seen)
 
 
 def _take_parts(data: bytes, seen: Seen) -> bytes:
@@ -231,7 +233,12 @@ def _take_parts(data: bytes, seen: Seen) -> bytes:
 
 
 async def _watch_all(port: int, viewers: int, seconds: float) -> list[Seen]:
-    return list(await asyncio.gather(*(_watch_mjpeg(port, seconds) for _ in range(viewers))))
+    connect = asyncio.get_running_loop().create_connection
+    watching = [await connect(Watcher, "127.0.0.1", port) for _ in range(viewers)]
+    await asyncio.sleep(seconds)
+    for transport, _ in watching:
+        transport.abort()
+    return [watcher.seen for _, watcher in watching]
 
 
 def watch_mjpeg(port: int, viewers: int, seconds: float) -> list[Seen]:
@@ -285,19 +292,35 @@ def _ratio(viewers: int, size: int, looking: Callable[..., Any], pairs: list[lis
 
 
 def mjpeg(seconds: float) -> list[Figure]:
-    """At 20 frames a second and 5 viewers: p99 of the delay, and whether every frame came exactly once."""
-    with ours() as panal, obvious() as peer, processes() as pool:
-        theirs = once(pool, peer, watch_mjpeg, SMALL, 20.0, seconds, 5)
-        mine = once(pool, panal, watch_mjpeg, SMALL, 20.0, seconds, 5)
-    p99 = [percentile([d for seen in round.seen for d in first_seen(seen)], 0.99) for round in (theirs, mine)]
-    twice = sum(len(seen.numbers) - len(set(seen.numbers)) for seen in mine.seen)
-    missed = sum(mine.sent - len(set(seen.numbers)) for seen in mine.seen)
-    again = sum(len(seen.numbers) - len(set(seen.numbers)) for seen in theirs.seen)
-    detail = f"{p99[1] * 1000:.1f} ms against {p99[0] * 1000:.1f} ms"
+    """At 20 frames a second and 5 viewers: p99 of the delay, and whether every frame came exactly once.
+
+    At 5 seconds p99 is the latest frame of a hundred, which one hiccup of the machine decides: so several pairs.
+    """
+    pairs = [mjpeg_pair(seconds) for _ in range(ROUNDS)]
+    p99 = [[percentile(mjpeg_delays(done), 0.99) for done in pair] for pair in pairs]
+    ratio = median(mine / theirs for theirs, mine in p99)
+    detail = f"{median(p[1] for p in p99) * 1000:.1f} ms against {median(p[0] for p in p99) * 1000:.1f} ms"
+    again, twice = [sum(repeated(seen) for pair in pairs for seen in pair[which].seen) for which in (0, 1)]
+    missed = sum(mine.sent - len(set(seen.numbers)) for _, mine in pairs for seen in mine.seen)
     return [
-        under("MJPEG p99 delay, of the peer's", p99[1] / p99[0], TENTH, "×", detail),
+        under("MJPEG p99 delay, of the peer's", ratio, TENTH, "×", detail),
         Figure("MJPEG frames sent twice", twice, "", "0", twice == 0, f"and {missed} skipped; peer: {again} twice"),
     ]
+
+
+def mjpeg_pair(seconds: float) -> tuple[Round, Round]:
+    """Peer and ours, both fresh: the peer begins with its newest frame, however old that is."""
+    with ours() as panal, obvious() as peer, processes() as pool:
+        theirs = once(pool, peer, watch_mjpeg, SMALL, 20.0, seconds, 5)
+        return theirs, once(pool, panal, watch_mjpeg, SMALL, 20.0, seconds, 5)
+
+
+def mjpeg_delays(done: Round) -> list[float]:
+    return [delay_s for seen in done.seen for delay_s in first_seen(seen)]
+
+
+def repeated(seen: Seen) -> int:
+    return len(seen.numbers) - len(set(seen.numbers))
 
 
 def first_seen(seen: Seen) -> list[float]:

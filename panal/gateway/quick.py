@@ -5,13 +5,15 @@ its body, and nothing after it. The device API then answers it, after the commit
 in any way (pieces, chunks, pipelines, proxies, unknown tokens, other paths) goes to uvicorn byte for byte, so all that
 is hard about HTTP stays there, and the answers are the same either way.
 
+An answer may also take its connection over, as a WebSocket does: `hand_over`.
+
 The head of a device hardly changes from one request to the next; it is parsed once, by the same llhttp that uvicorn
 uses, and remembered.
 """
 
 import asyncio
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -19,6 +21,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from .errors import Headers
 from .http import DeviceApi, Head, credentials, heads_of, is_json
 
+CONNECTION = "panal.connection"
+"""In the ASGI scope: the `QuickProtocol` that the request came on."""
 MAX_HEAD = 2048
 HEADS = 2048
 UNUSUAL = {b"expect", b"transfer-encoding", b"upgrade", b"x-forwarded-for", b"x-forwarded-proto"}
@@ -42,6 +46,7 @@ class QuickProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._between_messages = False
         super().on_message_begin()
+        cast(dict[str, Any], self.scope)[CONNECTION] = self
 
     def on_message_complete(self) -> None:
         self._between_messages = True
@@ -89,6 +94,18 @@ class QuickProtocol(HttpToolsProtocol):
             held, self._held = self._held, b""
             self.data_received(held)
 
+    def hand_over(self, headers: Headers, protocol: asyncio.Protocol) -> None:
+        """Answer 200 with a body that ends with the connection, and leave that to `protocol`; to uvicorn it is lost."""
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()  # else nobody would notice that the peer leaves
+        if self.flow.write_paused:  # the transport says it once, and has said it to us
+            protocol.pause_writing()
+        self.connection_lost(ConnectionAbortedError("handed over"))
+        self.transport.write(head(200, [*self.server_state.default_headers, *headers, (b"connection", b"close")]))
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+
     def shutdown(self) -> None:
         """The server is stopping: an answer on its way is still given."""
         self._is_closing = True
@@ -97,9 +114,12 @@ class QuickProtocol(HttpToolsProtocol):
 
 
 def response(status: int, headers: Headers, body: bytes) -> bytes:
-    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-    length = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
-    return STATUS_LINE[status] + lines + length + body
+    about = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    return head(status, [*headers, *about]) + body
+
+
+def head(status: int, headers: Headers) -> bytes:
+    return STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % header for header in headers]) + b"\r\n"
 
 
 class _Reading:

@@ -158,10 +158,7 @@ class Socket(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
-        transport.underlying_transport.set_write_buffer_limits(high=1, low=0)  # TLS with 0 never resumes
-        connection = transport.underlying_transport.get_extra_info("socket")
-        if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
+        keep_little(transport.underlying_transport)
         self.connected()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -280,6 +277,14 @@ class Socket(WSListener):
 
 
 CLOSE_S = 2.0
+
+
+def keep_little(transport: asyncio.Transport) -> None:
+    """It says at once when it has not got rid of what was written, and so does the kernel."""
+    transport.set_write_buffer_limits(high=1, low=0)  # TLS with 0 never resumes
+    connection = transport.get_extra_info("socket")
+    if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
 
 
 class Arrivals:

@@ -235,3 +235,25 @@ async def test_a_person_looks_through_a_camera_behind_the_proxy(stack: Stack) ->
         assert await viewer.frame() == picture(200_000, 7)
     finally:
         await Peer.close_all()
+
+
+async def test_each_frame_of_the_mjpeg_comes_through_the_proxy_at_once(stack: Stack) -> None:
+    camera = stack.panal.mint("camera-1", 1, "--account", "Casa")[0]
+    board = await Cam.register(stack.panal.ports["stream"], camera["device_id"], camera["token"])
+    browser = await asyncio.to_thread(stack.signed_in)
+    board.frame_out(picture(500, 1))  # the proxy would keep so little, if it kept anything
+    try:
+        url = f"{stack.url}/cameras/{camera['device_id']}/mjpeg"
+        with await asyncio.to_thread(browser.get, url, stream=True, timeout=PATIENCE_S) as response:
+            came = response.iter_content(1)
+            for mark in (2, 3):
+                board.frame_out(picture(500, mark))
+                await asyncio.to_thread(read_until, came, picture(500, mark))
+    finally:
+        await Peer.close_all()
+
+
+def read_until(came: Iterator[bytes], wanted: bytes) -> None:
+    data = b""
+    while not data.endswith(wanted):
+        data += next(came)

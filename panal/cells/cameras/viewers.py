@@ -4,9 +4,8 @@ import asyncio
 import base64
 import logging
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from picows import WSListener, WSUpgradeRequest, WSUpgradeResponseWithListener
@@ -14,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from panal.gateway.limits import caller_behind, is_near
-from panal.gateway.stream import Socket, path_of, query_of, refuse
+from panal.gateway.quick import CONNECTION
+from panal.gateway.stream import CLOSE_S, Socket, keep_little, path_of, query_of, refuse
 from panal.protocol.errors import PanalError
 from panal.protocol.topics import is_device_id
 
@@ -49,10 +49,24 @@ class Pass(NamedTuple):
     is_legacy: bool = False
 
 
-class Look:
-    """One WebSocket that looks at one camera: a frame goes out when the one before has, or a newer one instead."""
+class Outlet(Protocol):
+    """The connection of one who looks."""
 
-    def __init__(self, socket: Socket, camera: Camera, cameras: "Cameras", who: Pass) -> None:
+    is_paused: bool
+    """What was sent last has not gone yet."""
+    is_closed: bool
+
+    def send_binary(self, data: bytes) -> None: ...
+
+    def say(self, document: Any) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+class Look:
+    """One who looks at one camera: a frame goes out when the one before has, or a newer one instead."""
+
+    def __init__(self, socket: Outlet, camera: Camera, cameras: "Cameras", who: Pass) -> None:
         self.socket, self.camera, self.cameras, self.who = socket, camera, cameras, who
         self.skipped = self.sent = 0
         self.check_ms = cameras.hub.now_ms() + CHECK_MS
@@ -196,66 +210,56 @@ def is_same_origin(request: Any, public_url: str) -> bool:
     return not origin or origin in (request.headers.get("host", ""), urlsplit(public_url).netloc)
 
 
-class Stream:
-    """One MJPEG viewer."""
+class Parts(asyncio.Protocol):
+    """The connection of an MJPEG viewer, taken over from uvicorn. To its `Look` it is what a `Socket` is."""
 
     def __init__(self, camera: Camera, cameras: "Cameras", who: Pass) -> None:
-        self.camera, self.cameras, self.who = camera, cameras, who
-        self.slot = Slot()
-        self.check_ms = cameras.hub.now_ms() + CHECK_MS
-
-    @property
-    def skipped(self) -> int:
-        return self.slot.skipped
-
-    def wants(self) -> bool:
-        return self.slot.wants()
-
-    def offer(self, frame: Frame) -> None:
-        self.slot.offer(frame)
-
-    def hear(self, document: dict[str, Any]) -> None:
-        """MJPEG has no room for texts."""
-
-    def end(self, code: int, reason: str) -> None:
-        self.slot.close()
+        self.is_paused = self.is_closed = False
+        self._look = Look(self, camera, cameras, who)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """As an ASGI application."""
-        self.cameras.add_look(self)
-        latest = self.camera.latest
-        if latest and self.cameras.hub.now_ms() - latest.received_ms < FRESH_MS:
-            self.offer(latest)
-        self.camera.watch(self)
-        leaving = asyncio.create_task(self._until_gone(receive))
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": MJPEG_HEADERS})
-            await self._send_frames(send)
-        finally:
-            leaving.cancel()
-            self.camera.unwatch(self)
-            self.cameras.remove_look(self)
+        scope[CONNECTION].hand_over(MJPEG_HEADERS, self)
 
-    async def _send_frames(self, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> None:
-        while (frame := await self.slot.wait()) is not None:
-            await send({"type": "http.response.body", "body": part_of(frame.jpeg), "more_body": True})
-        await send({"type": "http.response.body", "body": b"--frame--\r\n", "more_body": False})
+    # what the transport calls
 
-    async def _until_gone(self, receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self.slot.close()
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        keep_little(transport)
+        self._look.begin()
+
+    def pause_writing(self) -> None:
+        self.is_paused = True
+
+    def resume_writing(self) -> None:
+        self.is_paused = False
+        if not self.is_closed:
+            self._look.drained()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_closed = True
+        self._look.gone()
+
+    # what its Look calls
+
+    def send_binary(self, jpeg: bytes) -> None:
+        """As a `Socket`: what cannot go at once is kept without a copy."""
+        self._transport.writelines((PART % len(jpeg), jpeg, b"\r\n"))
+
+    def say(self, document: Any) -> None:
+        """MJPEG has no room for texts."""
+
+    def close(self, code: int, reason: str) -> None:
+        if not self.is_closed:
+            self.is_closed = True
+            self._transport.write(b"--frame--\r\n")
+            self._transport.close()
+            asyncio.get_running_loop().call_later(CLOSE_S, self._transport.abort)
 
 
-MJPEG_HEADERS = [
-    (b"content-type", b"multipart/x-mixed-replace; boundary=frame"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-]
-
-
-def part_of(jpeg: bytes) -> bytes:
-    return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(jpeg), jpeg)
+MJPEG = "multipart/x-mixed-replace; boundary=frame"
+MJPEG_HEADERS = [(b"content-type", MJPEG.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+PART = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
 
 
 def pass_of(request: Request, legacy_camera: str) -> Pass:
@@ -300,7 +304,7 @@ class Pictures:
             return no(who, request)
         if len(self._cameras.looks) >= MOST_VIEWERS:
             return Response(status_code=503, headers={"Retry-After": "10"})
-        return Stream(camera, self._cameras, who)
+        return Parts(camera, self._cameras, who) if request.method == "GET" else only_head()
 
     async def snapshot(self, request: Request) -> Response:
         """`?max_age_s=10`: a picture of at most that age; one capture serves all who ask for it meanwhile."""
@@ -336,6 +340,13 @@ async def fresh(camera: Camera, now_ms: int, max_age_s: float) -> Frame | None:
     finally:
         slot.close()
         camera.unwatch(slot)
+
+
+def only_head() -> Response:
+    """To a HEAD: nobody looks, so no camera is woken."""
+    response = Response(media_type=MJPEG, headers={"Cache-Control": "no-store"})
+    del response.headers["Content-Length"]  # RFC 9110, 8.6: only what a GET would say
+    return response
 
 
 def no(who: Pass, request: Request) -> Response:

@@ -46,7 +46,8 @@ class World:
         streams: Any = self.gateway.streams.upgraded
         app = Starlette(routes=self.gateway.routes())
         tls = {"ssl_certfile": self.tls_cert, "ssl_keyfile": self.tls_key} if self.tls_cert else {}
-        config = uvicorn.Config(app, port=0, loop="none", ws=streams, lifespan="off", log_config=None, **tls)
+        options: Any = {"http": self.gateway.http_protocol(), "ws": streams, "loop": "none", "lifespan": "off", **tls}
+        config = uvicorn.Config(app, port=0, log_config=None, **options)
         self.server = uvicorn.Server(config)
         self.serving = asyncio.create_task(self.server._serve())
         await until(lambda: self.server.started)
@@ -357,17 +358,68 @@ async def test_a_stranger_gets_no_picture(world: World) -> None:
         assert (await world.http.get(path, authorization="Bearer stranger")).status == 404
 
 
+ASKED = f"Host: x\r\nAuthorization: {LOOKING}\r\n\r\n"
+
+
+async def watching(
+    world: World, method: str = "GET", version: str = "1.1", trusting: Any = None
+) -> tuple[Any, Any, str]:
+    """Reader, writer, and the head of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.http_port, limit=1024, ssl=trusting)
+    writer.write(f"{method} /mjpeg HTTP/{version}\r\n{ASKED}".encode())
+    return reader, writer, (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+
+
+async def marks_until(reader: asyncio.StreamReader, last: int, size: int) -> list[int]:
+    """The marks of the pictures of `size` that come, up to `last`."""
+    marks = [-1]
+    while marks[-1] != last:
+        await reader.readuntil(b"Content-Length: %d\r\n\r\n" % size)
+        jpeg = await reader.readexactly(size)
+        marks.append(int.from_bytes(jpeg[2:6], "big"))
+        assert jpeg == picture(size, marks[-1])
+    return marks
+
+
 async def test_mjpeg_has_each_frame_once_with_its_length(world: World) -> None:
     camera = await world.cam()
-    reader, writer = await asyncio.open_connection("127.0.0.1", world.http_port)
-    writer.write(f"GET /mjpeg HTTP/1.1\r\nHost: x\r\nAuthorization: {LOOKING}\r\n\r\n".encode())
-    head = await reader.readuntil(b"\r\n\r\n")
-    assert b"multipart/x-mixed-replace; boundary=frame" in head
+    reader, writer, head = await watching(world)
+    assert "multipart/x-mixed-replace; boundary=frame" in head
     for number in (1, 2):
         camera.frame_out(picture(5_000, number))
         part = await reader.readuntil(b"Content-Length: 5000\r\n\r\n")
         assert b"--frame\r\nContent-Type: image/jpeg\r\n" in part
         assert await reader.readexactly(5_000) == picture(5_000, number)
+    writer.close()
+    await until(lambda: not world.cameras.looks)
+
+
+async def test_mjpeg_ends_with_its_connection_so_that_programs_without_chunks_read_it(world: World) -> None:
+    camera = await world.cam()
+    for version in ("1.0", "1.1"):
+        reader, writer, head = await watching(world, version=version)
+        assert "connection: close" in head
+        assert "transfer-encoding" not in head
+        camera.frame_out(picture(5_000))
+        assert await reader.readexactly(9) == b"--frame\r\n"
+        writer.close()
+
+
+async def test_asking_for_the_head_of_the_mjpeg_wakes_no_camera(world: World) -> None:
+    _, writer, head = await watching(world, "HEAD")
+    assert head.startswith("http/1.1 200 ok")
+    assert "content-type: multipart/x-mixed-replace; boundary=frame" in head
+    assert "content-length" not in head
+    assert not world.cameras.looks
+    writer.close()
+
+
+async def test_an_mjpeg_viewer_whose_permission_ends_is_told_the_end(world: World) -> None:
+    await world.cam()
+    reader, writer, _ = await watching(world)
+    world.store.allowed.clear()
+    world.change()
+    assert await reader.read() == b"--frame--\r\n"
     writer.close()
     await until(lambda: not world.cameras.looks)
 
@@ -441,11 +493,11 @@ async def test_a_camera_that_connects_to_another_replica_leaves_the_first(world:
 
 async def test_when_the_server_stops_all_are_told_and_the_camera_is_gone(world: World) -> None:
     camera, viewer = await world.cam(), await looking(world)
-    stream = asyncio.create_task(world.http.get("/mjpeg", authorization=LOOKING))
-    await until(lambda: len(world.cameras.looks) == 2)
+    reader, writer, _ = await watching(world)
     world.gateway.close_live()
     assert (await camera.end(), await viewer.end()) == ((1001, "the server stops"), (1001, "the server stops"))
-    assert (await stream).body.endswith(b"--frame--\r\n")
+    assert await reader.read() == b"--frame--\r\n"
+    writer.close()
     await until(lambda: world.store.kinds().count("cameras.gone") == 1)
 
 
@@ -461,6 +513,7 @@ async def test_frames_go_over_tls_at_both_ports(tmp_path: Path) -> None:
         await viewer.text("status")
         await stalled.text("status")
         stalled.transport.underlying_transport.pause_reading()
+        reader, writer, _ = await watching(world, trusting=trusting)
         camera.sender = Sender()
         for number in range(40):
             camera.frame_out(picture(250_000, number))
@@ -468,7 +521,10 @@ async def test_frames_go_over_tls_at_both_ports(tmp_path: Path) -> None:
         stalled.transport.underlying_transport.resume_reading()
         while await stalled.frame() != picture(250_000, 39):
             pass
-        assert max(look.skipped for look in world.cameras.looks) > 5
+        marks = await marks_until(reader, 39, 250_000)
+        assert marks == sorted(set(marks))
+        writer.close()
+        assert sorted(look.skipped for look in world.cameras.looks)[-2] > 5
 
 
 async def test_a_program_may_give_its_token_as_a_password(world: World) -> None:
@@ -485,17 +541,49 @@ async def test_a_program_may_give_its_token_as_a_password(world: World) -> None:
     assert (await world.http.get("/api/command/fps/9", authorization=basic)).code == "post_it"
 
 
-async def test_an_mjpeg_viewer_that_reads_slowly_skips_frames(world: World) -> None:
+async def test_an_mjpeg_viewer_that_reads_nothing_skips_frames_and_then_gets_the_newest(world: World) -> None:
     camera, viewer = await world.cam(), await looking(world)
-    _, writer = await asyncio.open_connection("127.0.0.1", world.http_port, limit=1024)
-    writer.write(f"GET /mjpeg HTTP/1.1\r\nHost: x\r\nAuthorization: {LOOKING}\r\n\r\n".encode())
-    await until(lambda: len(world.cameras.looks) == 2)
+    reader, writer, _ = await watching(world)
     for number in range(60):
         camera.frame_out(picture(250_000, number))
-        assert await viewer.frame() == picture(250_000, number)
+        assert await viewer.frame() == picture(250_000, number)  # it costs others nothing
     assert max(look.skipped for look in world.cameras.looks) > 10
+    marks = await marks_until(reader, 59, 250_000)
+    assert marks == sorted(set(marks))  # none twice, none out of order
     writer.close()
     await until(lambda: len(world.cameras.looks) == 1)
+
+
+async def test_a_viewer_who_has_not_read_an_older_answer_waits_for_room(world: World) -> None:
+    camera, viewer = await world.cam(), await looking(world)
+    camera.frame_out(large := picture(5_000_000, 7))
+    assert await viewer.frame() == large
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.http_port, limit=1024)
+    writer.write(f"GET /cameras/CAM/snapshot.jpg HTTP/1.1\r\n{ASKED}GET /mjpeg HTTP/1.1\r\n{ASKED}".encode())
+    await until(lambda: len(world.cameras.looks) == 2)
+    for number in range(20):
+        camera.frame_out(picture(250_000, number))
+        await viewer.frame()
+    assert max(look.skipped for look in world.cameras.looks) >= 19
+    await reader.readuntil(b"\r\n\r\n")
+    assert await reader.readexactly(5_000_000) == large
+    assert await marks_until(reader, 19, 250_000) == [-1, 19]
+    writer.close()
+
+
+async def test_a_viewer_who_reads_nothing_is_cut_off_when_its_permission_ends(
+    monkeypatch: pytest.MonkeyPatch, world: World
+) -> None:
+    monkeypatch.setattr(viewers, "CLOSE_S", 0.1)
+    camera, viewer = await world.cam(), await looking(world)
+    _, writer, _ = await watching(world)
+    for number in range(40):
+        camera.frame_out(picture(250_000, number))
+        await viewer.frame()
+    world.store.allowed.clear()
+    world.change()
+    await until(lambda: not world.cameras.looks)
+    writer.close()
 
 
 async def test_ffmpeg_reads_the_mjpeg_with_the_token_as_its_password(world: World) -> None:
