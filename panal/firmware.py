@@ -1,7 +1,7 @@
 """The firmware as it goes onto a board: which files, made small, compiled by mpy-cross, and what they are by hash.
 
-What goes there: the protocol, the board, and of each cell only what a board runs. `panal/cells/__init__.py` stays away,
-because it is the server's list of cells; MicroPython needs no file for a package. The same sources give the same
+What goes there: the protocol, the board, and of each cell only what a board runs. Of packages only panal itself has a
+file, with the version: MicroPython needs none for the others, and each costs memory. The same sources give the same
 bytes, wherever and whenever they are built.
 """
 
@@ -36,8 +36,10 @@ FIRMWARE = (
     "cells/lights/sun.py",
     "cells/lights/timetable.py",
     "cells/cameras/messages.py",
+    "cells/devices/orders.py",
     "cells/care/classic.py",
     "cells/care/detector.py",
+    "cells/care/falls.py",
     "cells/care/posture.py",
     "cells/care/settings.py",
     "cells/care/windows.py",
@@ -72,13 +74,14 @@ def board_sources() -> list[Path]:
 def sources_for(pins: str, foreign_cells: Collection[str]) -> list[Path]:
     """The files of one model: its own pins, and no cell that only others have."""
     boards = PACKAGE / "board" / "boards"
-    others = {START, *(path for path in boards.glob("*.py") if path.stem not in (pins, "__init__"))}
+    others = {START, *(path for path in boards.glob("*.py") if path.stem != pins)}
     cells = {PACKAGE / "cells" / name for name in foreign_cells}
     return [path for path in board_sources() if path not in others and path.parent not in cells]
 
 
 def _found(patterns: Iterable[str]) -> list[Path]:
-    return sorted(path for pattern in patterns for path in PACKAGE.glob(pattern) if path.is_file())
+    found = (path for pattern in patterns for path in PACKAGE.glob(pattern) if path.is_file())
+    return sorted(path for path in found if path.name != "__init__.py" or path.parent == PACKAGE)
 
 
 def compile_file(source: Path, target: Path, name: str = "") -> None:
@@ -109,7 +112,8 @@ def compile_all(
         small = folder / name
         small.parent.mkdir(parents=True, exist_ok=True)
         small.write_text(text, encoding="utf-8")
-        compile_file(small, small.with_suffix(".mpy"), name.removeprefix("panal/"))
+        # a traceback names the module: a board has that name in its memory already, and not the file's
+        compile_file(small, small.with_suffix(".mpy"), name.removesuffix(".py").replace("/", "."))
         small.unlink()
 
 

@@ -17,7 +17,7 @@ class Board:
     """What cells see of the board. `hardware` is the real one or a simulated one; board/esp32.py says what it has."""
 
     def __init__(self, hardware, config, flash, echo=None):
-        from panal.board import start
+        from panal.board import start, turns
 
         if hasattr(gc, "threshold"):
             gc.threshold(COLLECT_BYTES)
@@ -29,8 +29,9 @@ class Board:
         self.clock = clock.Clock(hardware.ticks_ms, hardware.TICKS_PERIOD, hardware.rtc)
         self.log = log.Log(self.clock, echo)
         self.storage = storage.Storage(flash)
-        self.is_quiet = updates.is_quiet(self.storage)
+        self.is_quiet = turns.is_quiet(self.storage)
         self.boot_count = start.count_boot(self.storage)
+        self.is_new = start.is_new(self.storage)
         self.supervisor = supervisor.Supervisor(hardware, self.clock, self.log, self.storage)
         self.link = start.make_link(self)
         self.is_busy = False  # the memory for a TLS session is somebody else's: links wait

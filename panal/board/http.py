@@ -12,6 +12,7 @@ from panal.protocol.errors import PanalError
 MAX_HEAD = 4096
 MAX_BODY = 8192
 READ_BYTES = 512
+LONG = 1024  # bytes of a body
 
 
 class BadAnswer(OSError):
@@ -150,7 +151,7 @@ class Client:
 
     async def request(self, method, path, document=None, timeout_s=20):
         """(status, document or None, seconds of Retry-After or None). Raises OSError for everything of the network."""
-        answer = await self._ask(self._request_bytes(method, path, document), timeout_s)
+        answer = await self._ask(self._pieces(method, path, document), timeout_s)
         document = None
         if answer.body:
             try:
@@ -166,13 +167,13 @@ class Client:
         """
         span = "Range: bytes=%d-%d" % (offset, offset + len(into) - 1)
         head = "GET %s HTTP/1.1\r\n%s%s\r\n\r\n" % (path, self._head, span)
-        answer = await self._ask(head.encode(), timeout_s, into)
+        answer = await self._ask([head.encode()], timeout_s, into)
         return answer.status, answer.size, _seconds(answer.headers.get("retry-after"))
 
-    async def _ask(self, data, timeout_s, into=None):
+    async def _ask(self, pieces, timeout_s, into=None):
         async with self._lock:
             try:
-                return await asyncio.wait_for(self._answer(data, into), timeout_s)
+                return await asyncio.wait_for(self._answer(pieces, into), timeout_s)
             except asyncio.TimeoutError:  # noqa: UP041  a class of its own on MicroPython
                 self.close()
                 raise OSError(errno.ETIMEDOUT)
@@ -185,31 +186,34 @@ class Client:
             self._stream.close()
             self._stream = None
 
-    async def _answer(self, data, into):
+    async def _answer(self, pieces, into):
         if self._stream is not None:
-            answer = await self._over_kept_connection(data, into)
+            answer = await self._over_kept_connection(pieces, into)
             if answer is not None:
                 return self._finish(answer)
         self._stream = await self._connect()
-        return self._finish(await self._exchange(data, into))
+        return self._finish(await self._exchange(pieces, into))
 
-    async def _over_kept_connection(self, data, into):
+    async def _over_kept_connection(self, pieces, into):
         """An answer over the kept connection, or None when the server had closed it: ours may all be said twice."""
         try:
-            return await self._exchange(data, into)
+            return await self._exchange(pieces, into)
         except OSError:
             self.close()
             return None
 
-    def _request_bytes(self, method, path, document):
+    def _pieces(self, method, path, document):
+        """One, which is one segment, unless it is long: there may be no room for a second copy of the body."""
         head = "%s %s HTTP/1.1\r\n%s" % (method, path, self._head)
         if document is None:
-            return (head + "\r\n").encode()
+            return [(head + "\r\n").encode()]
         body = codec.encode(document)
-        return (head + "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)).encode() + body
+        head = (head + "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)).encode()
+        return [head + body] if len(body) < LONG else [head, body]
 
-    async def _exchange(self, data, into):
-        await self._stream.write(data)
+    async def _exchange(self, pieces, into):
+        for data in pieces:
+            await self._stream.write(data)
         answer = Answer(into)
         while not answer.is_whole:
             portion = await self._stream.read(READ_BYTES)

@@ -7,7 +7,6 @@ docs/boards/lights-4.md says who may do what.
 import asyncio
 import gc
 
-from panal.board import updates
 from panal.board.memory import forget, has_room
 
 LOOK_S = 1
@@ -89,5 +88,7 @@ async def take_firmware(board, request, visit, reader):
     else:
         await visit.send("500 Internal Server Error", "text/plain", b"Update Failed", "Retry-After: 5\r\n")
         await visitor.ignore(reader)
-        board.storage.write(updates.PUSHED, "1")
-        updates.make_quiet(board, updates.count_of(board.storage))
+        from panal.board import turns
+
+        board.storage.write(turns.PUSHED, "1")
+        turns.make_quiet(board, turns.count_of(board.storage))

@@ -28,6 +28,7 @@ REFUSALS = {
 
 CONNACK_MS = 30000  # thousands of boards come back at once after an outage, and each is asked for
 PINGRESP_MS = 10000
+LONG = 1024  # bytes of a payload
 HEADROOM_MS = 2000  # ping this long before the keep-alive is over
 
 
@@ -71,11 +72,11 @@ class Client:
         """Say `payload` (bytes); with QoS 1 the event ("published", packet id) follows. Returns the packet id, or 0."""
         self._need_connection()
         if not qos:
-            self._send(0x30, _text(topic) + payload, now_ms)
+            self._send(0x30, _text(topic), now_ms, payload)
             return 0
         packet_id = self._next_id()
         self._unacknowledged.add(packet_id)
-        self._send(0x32, _text(topic) + packet_id.to_bytes(2, "big") + payload, now_ms)
+        self._send(0x32, _text(topic) + packet_id.to_bytes(2, "big"), now_ms, payload)
         return packet_id
 
     def disconnect(self, now_ms):
@@ -169,8 +170,10 @@ class Client:
         self._packet_id = self._packet_id % 0xFFFF + 1
         return self._packet_id
 
-    def _send(self, first, body, now_ms):
-        self._out.append(bytes((first,)) + _length(len(body)) + body)
+    def _send(self, first, head, now_ms, payload=b""):
+        """In one piece, which is one segment; there may be no room for a second copy of what is long."""
+        head = bytes((first,)) + _length(len(head) + len(payload)) + head
+        self._out += [head + payload] if len(payload) < LONG else [head, payload]
         self._said_ms = now_ms
 
     def _take_packet(self, now_ms):

@@ -21,6 +21,10 @@ def load(storage, token):
     return _opened(record.get("networks"), token), record.get("rev", 0), record.get("report")
 
 
+def is_any_known(storage):
+    return bool(_record(storage).get("networks"))
+
+
 def save(storage, token, networks, rev, report=None):
     sealed = envelope.seal(*_keys(token), json.dumps(networks).encode(), os.urandom(16))  # noqa: B026
     storage.write(FILE, json.dumps({"networks": sealed, "rev": rev, "report": report}))

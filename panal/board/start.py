@@ -20,6 +20,11 @@ def count_boot(storage):
     return count
 
 
+def is_new(storage):
+    """Whether nobody has set this board up, since it was made or was told to forget."""
+    return not networks.is_any_known(storage)
+
+
 def make_link(board):
     """The link that the configuration names, with the CA that it trusts. Raises net.Refused."""
     config = board.config

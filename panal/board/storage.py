@@ -35,10 +35,11 @@ class Storage:
         """The text of exactly this file; None when it is missing or damaged."""
         try:
             with self._open(self._path(name)) as file:
-                content = file.read()
+                seal = file.read(9)
+                text = file.read()
         except (OSError, ValueError):  # ValueError: not UTF-8 any more
             return None
-        return content[9:] if content[:9] == _seal(content[9:]) else None
+        return text if seal == _seal(text) else None
 
     def write_one(self, name, text):
         """Write exactly this file, sealed; not atomic by itself."""

@@ -63,8 +63,14 @@ class Supervisor:
             try:
                 await run()
             except Exception as error:
-                self.crashed(name, error)
+                self._survive(name, error)
             await asyncio.sleep(PAUSE_S)
+
+    def _survive(self, name, error):
+        try:
+            self.crashed(name, error)
+        except MemoryError:  # not even enough to say so: only a restart gives it back
+            self._hardware.restart("memory")
 
     def crashed(self, name, error):
         gc.collect()

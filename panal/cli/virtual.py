@@ -42,6 +42,7 @@ def run(
     door_open: Annotated[bool, typer.Option("--door-open", help="A door that is open when power comes.")] = False,
     knob: Annotated[int, typer.Option(min=0, max=4095, help="How a door's knob stands when power comes.")] = 2048,
     walls: Annotated[str, typer.Option(help="Which wall switches are closed when power comes: 0100.")] = "",
+    heap: Annotated[int, typer.Option(min=0, help="KB of memory, with what the simulation takes; 0: its model's.")] = 0,
 ) -> None:
     """Run one device. Without --json type: press, tilt on, tilt off, wifi off, wifi on, battery 0.5."""
     from panal.virtual import build, runner
@@ -68,6 +69,7 @@ def run(
     options += ["--door=open"] if door_open else []
     options += [f"--knob={knob}"] if model.startswith("door-") else []
     options += [f"--walls={walls}"] if walls else []
+    options += [f"--heap={heap}"] if heap else []
     try:
         runner.run(folder, vm, *options)
     except runner.NotReady as error:

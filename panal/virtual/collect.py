@@ -27,6 +27,8 @@ PURE = (
     "panal/cells/access/tests/test_rules.py",
     "panal/cells/access/tests/test_roster.py",
     "panal/cells/care/tests/test_detector.py",
+    "panal/cells/care/tests/test_falls.py",
+    "panal/cells/devices/tests/test_orders.py",
     "panal/cells/lights/tests/test_sun.py",
     "panal/cells/lights/tests/test_timetable.py",
     "panal/board/drivers/tests/test_*.py",

@@ -3,7 +3,7 @@
 import sys
 
 MODULE = "panal.virtual.power"
-HEAP_KB = 138  # 116 for the firmware, and by how much the simulation outweighs what drives a real chip
+HEAP_KB = 138  # 115 for the firmware, and by how much the simulation outweighs a real chip
 HEAP = "heapsize=%dk" % HEAP_KB
 HEAP_WITH_PSRAM = "heapsize=256k"  # a board with a camera has megabytes; its own gate is in tests/test_camera.py
 HEAP_OF_DOOR = "heapsize=160k"  # 140 KB, see docs/boards/door-1.md, and 20 KB for the chips that are simulated
@@ -12,6 +12,9 @@ FDS = range(3, 64)
 
 def heap_for(arguments):
     """A board that looks at a scene has a camera, and every board with a camera has PSRAM; a door has a knob."""
+    for argument in arguments:
+        if argument.startswith("--heap="):
+            return "heapsize=%sk" % argument[7:]
     for begin, heap in (("--scene=", HEAP_WITH_PSRAM), ("--knob=", HEAP_OF_DOOR)):
         if any(argument.startswith(begin) for argument in arguments):
             return heap

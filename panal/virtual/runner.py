@@ -11,6 +11,11 @@ from typing import NoReturn
 
 from panal.virtual import build, reboot
 
+TIGHT_KB = 122
+CHIP_KB = 132
+"""Heaps in which a wearable's firmware has 100 KB, and the 109 of an ESP32 without PSRAM: the simulation outweighs what
+drives a real chip by the rest."""
+
 
 class NotReady(Exception):
     """The device cannot be started; the text says what to do."""

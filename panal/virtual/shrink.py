@@ -162,7 +162,10 @@ def _number_lines(text: str) -> dict[int, str]:
     """Lines (from 0) of the form `NAME = 10000`."""
     found = {}
     for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and type(node.value.value) is int:
+        is_number = (
+            isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and type(node.value.value) is int
+        )
+        if is_number and node.lineno == node.end_lineno:
             found[node.lineno - 1] = _defined(node) or ""
     return found
 

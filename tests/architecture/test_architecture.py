@@ -35,6 +35,7 @@ NOUNS_OF_CELLS = {
             "factory_views",
             "fleet",
             "labels",
+            "orders",
             "plots",
         ),
         *("presence", "telemetry", "twins", "words"),
@@ -42,7 +43,7 @@ NOUNS_OF_CELLS = {
     "updates": {"advance", "files", "progress", "releases", "stages", "trial", "trust", "versions", "words"},
     "care": {
         *("alarms", "detector", "doubts", "exports", "faults", "judgement", "plots", "posture", "recordings"),
-        *("classic", "settings", "windows"),
+        *("classic", "falls", "settings", "windows"),
         *("reports", "review", "statistics", "upkeep", "wearer_views", "wearers", "words"),
     },
     "cameras": {

@@ -12,6 +12,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from panal.virtual.runner import TIGHT_KB
 from tests import chromium
 from tests.end_to_end.boards import VirtualBoard
 from tests.running import PATIENCE_S, Panal
@@ -51,7 +52,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def board(panal: Panal, tmp_path: Path) -> Iterator[VirtualBoard]:
     [device] = panal.mint()
-    options = ("--fresh", "--pace", "4", "--radio", json.dumps(AIR))
+    options = ("--fresh", "--pace", "4", "--radio", json.dumps(AIR), "--heap", str(TIGHT_KB))
     with VirtualBoard(panal, device, tmp_path / "flash", *options) as board:
         yield board
         said = [line for line in board.said if "the set-up has left too little memory" not in str(line)]  # as is meant

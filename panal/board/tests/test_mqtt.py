@@ -74,6 +74,13 @@ class PublishTest(unittest.TestCase):
         client.publish("t", b"x" * 200, 0, 0)
         self.assertEqual(client.data_to_send()[0][:3], b"\x30\xcb\x01")
 
+    def test_what_is_long_is_not_copied(self):
+        client, payload = connected(), b"x" * 2000
+        client.publish("t", payload, 1, 0)
+        head, said = client.data_to_send()
+        self.assertEqual(head, b"\x32\xd5\x0f\x00\x01t\x00\x01")
+        self.assertTrue(said is payload)
+
     def test_packet_ids_run_in_a_circle_without_0(self):
         client = connected()
         ids = {client.subscribe("t", 0) for _ in range(70)}

@@ -71,6 +71,23 @@ class SupervisorTest(unittest.TestCase):
     def tearDown(self):
         folder.clear(self.root)
 
+    def test_a_crash_that_there_is_no_memory_to_tell_of_is_a_restart(self):
+        def full(message):
+            raise MemoryError
+
+        async def crash():
+            raise ValueError
+
+        async def live():
+            running = asyncio.create_task(self.supervisor.run())
+            await asyncio.sleep(0.05)
+            running.cancel()
+
+        self.log.error = full
+        self.supervisor.watch("care", crash)
+        asyncio.run(live())
+        self.assertEqual(self.hardware.restarts, ["memory"])
+
     def test_the_watchdog_starves_while_a_task_hangs(self):
         self.supervisor.watch("care", None, 1000)
         self.assertEqual((self.supervisor.look(), self.hardware.fed), ([], 1))

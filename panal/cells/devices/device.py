@@ -11,10 +11,8 @@ from panal.board.memory import forget
 from panal.protocol import twin
 
 HEARTBEAT_S = (5, 86400)
-CLOCKLESS = ("ping", "identify")
-FOLDER = "commands"
-DRAFT = FOLDER + "/draft"
-SLOTS = 32  # as many commands as the inbox remembers
+ORDERS = ("panal.cells.devices.orders", "panal.protocol.command", "panal.protocol.keys")
+"""What need not stay in memory once every command is answered."""
 RESTART_S = 1  # enough for the answer to leave
 
 
@@ -30,9 +28,7 @@ class Device:
         self._was_local = False  # without the server at some time since the last heartbeat that went
         self._has_been_up = self._is_begun = False
         self._twin = twin.Board(*self._load_twin())
-        self._memory = Memory(board.storage)
-        self._inbox = None
-        self._executing = 0
+        self._orders = None  # while there are commands without an answer
         self.order_id = ""
         self.commands = {"ping": self._ping, "restart": self._restart}
         self.settings = {"heartbeat_s": self._set_heartbeat, "log_level": self._set_log_level}
@@ -89,55 +85,26 @@ class Device:
         self._say_reports()
 
     def on_command(self, document):
-        inbox = self._open_inbox()
-        inbox.receive_command(document, self._board.clock.now_ms())
-        for order in inbox.events():
-            self._memory.save(order.id, None)
-            self._executing += 1
-            asyncio.create_task(self._execute(order))  # noqa: RUF006  the loop holds it until it is done
-        self._close_inbox(inbox)
+        if self._orders is None:
+            from panal.cells.devices import orders
+
+            self._orders = orders.Orders(self._board, self)
+        self._orders.receive_command(document)
+        self.look_at_orders()
 
     # commands
 
-    def _open_inbox(self):
-        """Commands are rare, so what they need is in memory only while one is there; what must be known is on flash."""
-        if self._inbox is None:
-            from panal.protocol import command, keys
+    def look_at_orders(self):
+        """Once all are answered, what they took is free again."""
+        if self._orders is not None and self._orders.is_over():
+            self._orders = None
+            for module in ORDERS:
+                forget(module)
 
-            key = keys.derive(self._board.config["token"], "command")
-            self._inbox = command.Inbox(key, CLOCKLESS, self._memory.load())
-        return self._inbox
-
-    def _close_inbox(self, inbox):
-        self._say_answers(inbox)
-        if not self._executing:
-            self._inbox = None
-            forget("panal.protocol.command")
-            forget("panal.protocol.keys")
-
-    async def _execute(self, order):
-        inbox = self._open_inbox()
-        try:
-            if order.name not in self.commands:
-                inbox.answered(order.id, "rejected", None, "unknown_command", order.name)
-            else:
-                self.order_id = order.id  # for those who look before they wait
-                done = await self.commands[order.name](order.args)
-                inbox.answered(order.id, *(done if isinstance(done, tuple) else ("done", done)))
-        except ValueError as error:
-            inbox.answered(order.id, "rejected", None, "bad_args", str(error))
-        except Exception as error:
-            inbox.answered(order.id, "failed", None, "failed", repr(error)[:80])
-        self._executing -= 1
-        self._close_inbox(inbox)
-
-    def _say_answers(self, inbox):
-        for answer in inbox.messages_to_send():
-            if inbox.is_remembered(answer):
-                self._memory.save(answer["id"], answer)
-            # Not up: the server sends the command again on the next hello.
-            if not self._board.link.say("answer", answer) and self.other_way is not None:
-                self.other_way("answer", answer)
+    def say_answer(self, answer):
+        # Not up: the server sends the command again on the next hello.
+        if not self._board.link.say("answer", answer) and self.other_way is not None:
+            self.other_way("answer", answer)
 
     async def _ping(self, args):
         return {"uptime_s": self._board.clock.monotonic_ms() // 1000}
@@ -239,36 +206,3 @@ def heartbeat(hardware, config, uptime_s):
         "ip": hardware.wifi.ip(),
         "resetCause": hardware.reset_cause(),
     }
-
-
-class Memory:
-    """The inbox's memory on flash: one small file for each command, in a ring of as many as are remembered."""
-
-    def __init__(self, storage):
-        self._storage = storage
-        self._slots = {}  # id -> slot
-        self._next = 0
-        storage.folder(FOLDER)
-
-    def load(self):
-        """[(id, answer or None)], oldest first."""
-        found = []
-        for name in self._storage.names(FOLDER):
-            text = self._storage.read_one(FOLDER + "/" + name) if name.isdigit() else None
-            if text is not None:
-                found.append(json.loads(text))  # [number, id, answer]
-        found.sort(key=lambda entry: entry[0])
-        for number, id, _ in found:
-            self._slots[id] = number
-            self._next = number + 1
-        return [(id, answer) for _, id, answer in found]
-
-    def save(self, id, answer):
-        if id not in self._slots:
-            self._slots[id] = self._next
-            self._next += 1
-        number = self._slots[id]
-        self._storage.write_one(DRAFT, json.dumps([number, id, answer]))
-        self._storage.rename(DRAFT, "%s/%02d" % (FOLDER, number % SLOTS))
-        for old in [known for known, at in self._slots.items() if at <= number - SLOTS]:
-            del self._slots[old]

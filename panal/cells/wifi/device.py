@@ -6,33 +6,27 @@ rssi(), scan() list of (ssid, rssi, is_locked), open(ssid, password) and close()
 
 import asyncio
 
-from panal.board import networks
 from panal.board.memory import forget
 from panal.cells.wifi import machine, messages
-from panal.protocol import envelope, keys
 from panal.protocol.errors import BadRequest
 
 MODULES = (
     "panal.cells.wifi.device",
     "panal.cells.wifi.machine",
     "panal.cells.wifi.messages",
-    "panal.board.networks",
-    "panal.protocol.envelope",
     "panal.protocol.keys",
 )
 """What need not stay in memory once all is well."""
+SECRETS = ("panal.board.networks", "panal.protocol.envelope")
+"""What is in memory only while something is opened or sealed: the set-up page needs the room."""
 LOOK_S = 0.25
 TELL_S = 1  # enough for a report to leave before the network does
 
 
 async def change(wifi, args):
     """The command `wifi.change`, until its end: (status, `{"state","rev"}` or None, error code or None)."""
-    token = wifi.board.config["token"]
     try:
-        opened = envelope.open(
-            keys.derive(token, "wifi-encrypt"), keys.derive(token, "wifi-mac"), args.get("envelope") or ""
-        )
-        order = messages.parse_order(opened)
+        order = messages.parse_order(_opened(wifi.board.config["token"], args.get("envelope") or ""))
     except BadRequest:
         return "rejected", None, "bad_envelope"
     if wifi.order is not None:
@@ -41,6 +35,42 @@ async def change(wifi, args):
     await waiting[1].wait()
     wifi.order = None
     return waiting[2]
+
+
+def _opened(token, sealed):
+    from panal.protocol import envelope, keys
+
+    try:
+        return envelope.open(keys.derive(token, "wifi-encrypt"), keys.derive(token, "wifi-mac"), sealed)
+    finally:
+        forget("panal.protocol.envelope")
+
+
+def _load(board):
+    from panal.board import networks
+
+    found = networks.load(board.storage, board.config["token"])
+    _forget_secrets()
+    return found
+
+
+def _save(board, known, rev, report):
+    from panal.board import networks
+
+    networks.save(board.storage, board.config["token"], known, rev, report)
+    _forget_secrets()
+
+
+def _erase(board):
+    from panal.board import networks
+
+    networks.erase(board.storage)
+    _forget_secrets()
+
+
+def _forget_secrets():
+    for module in SECRETS:
+        forget(module)
 
 
 class Driver:
@@ -54,10 +84,10 @@ class Driver:
 
     async def run(self):
         board = self._board
-        known, rev, report = networks.load(board.storage, board.config["token"])
+        known, rev, report = _load(board)
         if report and report["state"] == messages.TRYING:  # the power went during a trial, and the old one was kept
             report = messages.build_report(report["rev"], messages.KEPT, "power_cut", report["ssid_hash"])
-            networks.save(board.storage, board.config["token"], known, rev, report)
+            _save(board, known, rev, report)
         if report:
             board.device.tell("wifi", report)
         has_portal = bool(board.hardware.ACCESS_POINT)
@@ -109,7 +139,7 @@ class Driver:
         if outcome:
             rev, state, reason, ssid = outcome
             self._report = messages.build_report(rev, state, reason, messages.ssid_hash(ssid))
-        networks.save(self._board.storage, self._board.config["token"], made.networks, made.rev, self._report)
+        _save(self._board, made.networks, made.rev, self._report)
 
     async def _tell(self):
         self._board.device.tell("wifi", self._report)
@@ -133,7 +163,7 @@ class Driver:
 
     def reset(self):
         self._board.log.warning("factory reset")
-        networks.erase(self._board.storage)
+        _erase(self._board)
         self._board.hardware.restart("factory_reset")
 
     # the access point

@@ -1,33 +1,6 @@
 import unittest
 
-from panal.board.storage import Storage
-from panal.board.tests import folder
 from panal.cells.devices import device, messages
-
-
-class MemoryTest(unittest.TestCase):
-    def setUp(self):
-        self.root = folder.fresh("memory")
-
-    def tearDown(self):
-        folder.clear(self.root)
-
-    def memory(self):
-        memory = device.Memory(Storage(self.root))
-        return memory, memory.load()
-
-    def test_commands_outlive_a_restart_in_their_order(self):
-        memory, _ = self.memory()
-        memory.save("a", None)
-        memory.save("b", None)
-        memory.save("a", {"id": "a", "status": "done"})
-        self.assertEqual(self.memory()[1], [("a", {"id": "a", "status": "done"}), ("b", None)])
-
-    def test_it_keeps_the_last_32_over_restarts(self):
-        for number in range(50):
-            memory, _ = self.memory()
-            memory.save(f"c{number}", None)
-        self.assertEqual([id for id, _ in self.memory()[1]], [f"c{number}" for number in range(18, 50)])
 
 
 class Wifi:
