@@ -22,6 +22,7 @@ class Wifi:
         self.pressed_ms = None
         self.is_open = self.was_open = False  # the access point
         self.is_awake = True  # the machine is in memory
+        self.is_up = False  # as the machine knows it: what wants the network waits until the machine can go
         button = board.hardware.SETUP_BUTTON
         self._button = board.hardware.parts[button] if button else None
         self._until_ms = self.now_ms() + SETUP_MS * board.hardware.WIFI_PACE

@@ -318,6 +318,8 @@ def main(arguments, pointer=None):
     except KeyboardInterrupt:
         sys.exit(0)
     if restarts:
+        for what in ("portal", "dns"):  # the access point ends with this life
+            bench.tell(what, None)
         kept = [argument for argument in arguments if argument.split("=")[0] not in NOT_KEPT]
         if "reader" in bench.hardware.parts:
             from panal.virtual import door

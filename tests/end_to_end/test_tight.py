@@ -37,6 +37,7 @@ def test_it_keeps_feeling_while_its_events_wait_for_the_server(
     options = ("--transport", transport, "--heap", str(heap_kb))
     with VirtualBoard(panal, device, tmp_path / "flash", *options) as board:
         board.wait_for(link="up")
+        assert knew_its_network_first(board)
         with stalled(panal):
             for number in range(PRESSES):
                 let_go = time.monotonic() + PRESS_S
@@ -56,6 +57,12 @@ def test_it_keeps_feeling_while_its_events_wait_for_the_server(
 
 EVENTS = "SELECT kind FROM care_event WHERE device_id = '{}' ORDER BY kind"
 SAMPLES = "SELECT 1 FROM care_samples JOIN care_event ON care_event.id = event_id WHERE device_id = '{}'"
+
+
+def knew_its_network_first(board: VirtualBoard) -> bool:
+    """Whether the link waited for the Wi-Fi's machine, which leaves the memory then: there is no room for both."""
+    kinds = ["link" if said == {"link": "up"} else "wifi" for said in board.said if "up" in str(said)]
+    return kinds.index("wifi") < kinds.index("link")
 
 
 @contextmanager

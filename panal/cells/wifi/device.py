@@ -80,7 +80,6 @@ class Driver:
         self._radio = wifi.board.hardware.wifi
         self._ordered = False
         self._portal = None
-        self._was_up = False
 
     async def run(self):
         board = self._board
@@ -94,20 +93,24 @@ class Driver:
         self._report = report
         self.machine = machine.Machine(known, rev, has_portal, self._wifi.now_ms(), self._wifi.pressed_ms)
         try:
+            await self._step()
             while not self.machine.is_settled() or self._wifi.order is not None:
-                self._look()
-                await self._work()
                 await asyncio.sleep(LOOK_S)
+                await self._step()
         finally:
             self.close()
             if self._ordered and self._wifi.order is not None:
                 self._wifi.order[1].set()
                 self._wifi.order = None
 
+    async def _step(self):
+        self._look()
+        await self._work()
+
     def _look(self):
         now_ms, is_up = self._wifi.now_ms(), self._radio.is_up()
-        if is_up != self._was_up:
-            self._was_up = is_up
+        if is_up != self._wifi.is_up:
+            self._wifi.is_up = is_up
             self._board.log.info("wifi up, " + self._radio.ip() if is_up else "wifi down")
         self.machine.receive_state(self._radio.radio(), self._board.link.is_up, now_ms)
         self.machine.receive_button(self._wifi.look_at_button(), now_ms)
