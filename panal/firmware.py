@@ -45,6 +45,7 @@ FIRMWARE = (
     "cells/care/windows.py",
     "cells/updates/messages.py",
     "cells/updates/trial.py",
+    "cells/updates/asking.py",
     "cells/updates/trust.py",
     "cells/wifi/messages.py",
 )

@@ -11,6 +11,7 @@ from panal.board.memory import forget, has_room
 from panal.board.updates import EVERY_MS, FILE
 
 MODULES = (
+    "panal.cells.updates.asking",
     "panal.cells.updates.device",
     "panal.cells.updates.machine",
     "panal.cells.updates.messages",
@@ -26,7 +27,7 @@ QUIET = "quiet"  # how often in a row it came to that; with `!` while it is want
 NOTHING = '"stage": ""'  # in the record when no update is under way
 LOADING = '"stage": "loading"'
 LOOK_S = 0.5
-TURN_BYTES = 26 * 1024  # what asking takes
+TURN_BYTES = 26 * 1024  # what taking an offer takes
 ROOM_LOOKS = 10
 HOUR_MS = 3600000
 QUIET_S = 300
@@ -128,6 +129,12 @@ async def _listen(board):
 async def _turn(board, updates):
     updates.is_busy = True
     try:
+        if NOTHING in _record(board):
+            from panal.cells.updates import asking
+
+            wait_ms = await asking.look(board, updates)
+            if wait_ms is not None:
+                return wait_ms
         await _wait_for_room(TURN_BYTES)
         from panal.cells.updates import device
 

@@ -40,7 +40,7 @@ NOUNS_OF_CELLS = {
         ),
         *("presence", "telemetry", "twins", "words"),
     },
-    "updates": {"advance", "files", "progress", "releases", "stages", "trial", "trust", "versions", "words"},
+    "updates": {"advance", "asking", "files", "progress", "releases", "stages", "trial", "trust", "versions", "words"},
     "care": {
         *("alarms", "detector", "doubts", "exports", "faults", "judgement", "plots", "posture", "recordings"),
         *("classic", "falls", "settings", "windows"),

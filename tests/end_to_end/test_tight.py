@@ -6,6 +6,7 @@ send the acceleration around the fall too it needs what an ESP32 has, 109.
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -13,11 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 
 from panal.virtual.runner import CHIP_KB, TIGHT_KB
 from tests.end_to_end.boards import VirtualBoard
 from tests.running import Panal, until
+from tests.visitor import Visitor, token_in
 
+ALICE, PASSWORD = "alice@panal.example", "una clave larga 1"
 PRESS_S = 0.5  # with some distance to the next one
 PRESSES = 8  # with the fall nine events, of the ten that the queue holds
 
@@ -25,6 +29,7 @@ PRESSES = 8  # with the fall nine events, of the ten that the queue holds
 @pytest.fixture(scope="module")
 def panal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panal]:
     with Panal(tmp_path_factory.mktemp("panal")) as running:
+        running.user(ALICE, password=PASSWORD)
         yield running
 
 
@@ -53,6 +58,38 @@ def test_it_keeps_feeling_while_its_events_wait_for_the_server(
             until(lambda: panal.rows(SAMPLES.format(device["device_id"])), why=lambda: str(board.said[-20:]))
         assert felt(panal, device["device_id"]) == {"state": "ok", "lost": 0, "buzzer": True}
         assert "memory" not in str(board.said).lower(), board.said[-20:]
+
+
+@pytest.mark.parametrize("heap_kb", [TIGHT_KB, CHIP_KB])
+@pytest.mark.parametrize("transport", ["mqtt", "http"])
+def test_it_asks_for_an_update_beside_its_cells(panal: Panal, tmp_path: Path, transport: str, heap_kb: int) -> None:
+    """It does so daily: it must not stop looking for falls for it, as it may for an update."""
+    [device] = panal.mint("wearable-1", 1, "--account", "Casa")
+    want(Visitor(panal, ALICE, PASSWORD), device["device_id"], {"update": {"release": "another"}})
+    before, options = asked(panal), ("--transport", transport, "--heap", str(heap_kb))
+    with VirtualBoard(panal, device, tmp_path / "flash", *options) as board:
+        until(lambda: asked(panal) > before, why=lambda: str(board.said[-20:]))
+        board.press()
+        until(lambda: panal.rows(EVENTS.format(device["device_id"])), why=lambda: str(board.said[-20:]))
+        assert str(board.said).count("started: ") == 1
+        assert "memory" not in str(board.said).lower(), board.said[-20:]
+
+
+def want(visitor: Visitor, device_id: str, desired: dict[str, object]) -> None:
+    """Send the form of the device's page."""
+    page = f"{visitor.base}/devices/{device_id}/"
+    form = {"others": json.dumps(desired), "csrfmiddlewaretoken": token_in(visitor.session.get(page).text)}
+    assert visitor.session.post(f"{page}desired/", form, headers={"Referer": page}).ok
+
+
+def asked(panal: Panal) -> int:
+    """How often boards have asked for an update, and there was none."""
+    found = re.search(r'^panal_http_total{path="updates/next",status="204"} (\d+)', metrics(panal), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def metrics(panal: Panal) -> str:
+    return requests.get(f"{panal.url}/metrics", timeout=30).text
 
 
 EVENTS = "SELECT kind FROM care_event WHERE device_id = '{}' ORDER BY kind"

@@ -1,17 +1,13 @@
-"""Does what the machine says, with the flash, the boot pointer and the server; lives while an update goes on.
-
-Artifacts and reports go over HTTP with the device's token, whatever the link is. Over TLS the link waits meanwhile: an
-ESP32 has memory for one session.
-"""
+"""Does what the machine says, with the flash, the boot pointer and the server; lives while an update goes on."""
 
 import asyncio
 import json
 
 import panal
-from panal.board import http, slots
+from panal.board import slots
 from panal.board.updates import EVERY_MS, FILE
-from panal.cells.updates import machine, messages, trust
-from panal.protocol import backoff, topics
+from panal.cells.updates import asking, machine, messages, trust
+from panal.protocol import topics
 from panal.protocol.errors import BadRequest
 
 GOODBYE_S = 1
@@ -38,10 +34,9 @@ async def run(board, updates):
 class Driver:
     def __init__(self, board, updates, boot):
         self._board = board
-        self._updates = updates
         self._boot = boot
         self._opened = None
-        self._client = None
+        self._server = asking.Server(board, updates)
         self._block = None
         model, version = board.config["model"], board.hardware.FIRMWARE
         self.machine = machine.Machine(self._record(), boot, model, version, panal.SECURITY_VERSION)
@@ -66,10 +61,7 @@ class Driver:
         return found if isinstance(found, dict) else None
 
     def close(self):
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-        self._board.is_busy = False
+        self._server.close()
 
     def _slot(self):
         """The slot that does not run, brought into memory when it is first needed."""
@@ -117,8 +109,7 @@ class Driver:
     # the server
 
     async def ask(self):
-        path = topics.next_update_path(self._board.hardware.FIRMWARE, self._board.config["model"])
-        found = await self._ask("GET", path)
+        found = await self._ask("GET", asking.path_of(self._board))
         if found is None:
             return
         status, document = found
@@ -144,17 +135,16 @@ class Driver:
             self._block = memoryview(bytearray(messages.BLOCK_BYTES))
         block = self._block[:length]
         try:
-            path = topics.HTTP_PREFIXES[0] + topics.artifact_path(sha256)
-            status, size, retry_s = await self._server().fetch(path, offset, block)
-        except OSError as error:
-            self._fail(error)
+            status, size, retry_s = await self._server.fetch(topics.artifact_path(sha256), offset, block)
+        except asking.Unanswered as error:
+            self._wait(error)
             return
         if status == 206 and size:
             self._try(lambda: self.machine.receive_written(self._slot().write(block[:size])))
         elif status == 416:
             self.machine.receive_refusal("bad_artifact")
         else:
-            self._fail("status %d" % status, retry_s)
+            self._wait(self._server.unanswered("status %d" % status, retry_s))
 
     async def tell(self, id, progress):
         self._board.log.info("update: %s %s" % (progress["state"], progress["percent"] or ""))
@@ -168,34 +158,12 @@ class Driver:
     async def _ask(self, method, path, document=None, is_needed=True):
         """(status, document) of the server's answer, be it a refusal; None when none came, which the machine knows."""
         try:
-            status, answer, retry_s = await self._server().request(method, topics.HTTP_PREFIXES[0] + path, document)
-        except OSError as error:
+            return await self._server.ask(method, path, document)
+        except asking.Unanswered as error:
             if is_needed:
-                self._fail(error)
+                self._wait(error)
             return None
-        if status < 500 and status not in (401, 429):
-            self._updates.failures = 0
-            return status, answer
-        if is_needed:
-            self._fail("status %d" % status, retry_s)
-        return None
 
-    def _fail(self, error, retry_s=None):
-        self._board.log.info("update: waits: %s" % error)
-        waits = backoff.for_connections()
-        waits.failures, self._updates.failures = self._updates.failures, self._updates.failures + 1
-        wait_ms = waits.next_ms(self._board.random())
-        self.machine.receive_failure(max(wait_ms, 1000 * (retry_s or 0)))
-
-    def _server(self):
-        """The connection to the server, opened when it is first needed. Raises OSError."""
-        if self._client is None:
-            board, config = self._board, self._board.config
-            if board.server is None:
-                raise OSError(1, "no TLS to a public address")
-            if board.tls is not None:
-                board.is_busy = True
-                board.link.drop()
-            headers = ("X-Device-Id: " + config["device_id"], "X-Device-Key: " + config["token"])
-            self._client = http.Client(lambda: board.connect(board.server, board.tls), "%s:%d" % board.server, headers)
-        return self._client
+    def _wait(self, unanswered):
+        self._board.log.info("update: waits: %s" % unanswered)
+        self.machine.receive_failure(unanswered.wait_ms)
