@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import IO, cast
 
 DATABASE = "panal.sqlite3"
 DUMP = "database.pgdump"
@@ -39,7 +40,7 @@ def backup(data: Path, target: Path) -> None:
 
 def write_archive(part: Path, data: Path) -> None:
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        with tarfile.open(fileobj=file, mode="w:gz", dereference=True) as archive:  # a link would lead nowhere
             add_database(archive, data)
             for path in sorted(data.iterdir()):
                 if path.name not in LEFT_OUT and not path.name.endswith(".log"):
@@ -90,10 +91,24 @@ def restore(source: Path, data: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700, parents=True)
     with tarfile.open(source) as archive:
-        archive.extractall(part, filter="data")
+        unpack(archive, part)
     part.replace(data)
     if (data / DUMP).exists():
         sys.stdout.write(f'Now load it: pg_restore --clean --if-exists --no-owner -d "$DATABASE_URL" {data / DUMP}\n')
+
+
+def unpack(archive: tarfile.TarFile, folder: Path) -> None:
+    """Files and folders, none of them outside. By hand: the Python 3.11.2 of Debian 12 has no extraction filter."""
+    for member in archive:
+        path = folder / member.name
+        if ".." in path.parts or folder not in path.parents or not (member.isfile() or member.isdir()):
+            sys.exit(f"{member.name!r} is nothing that a backup holds: nothing was restored.")
+        if member.isdir():
+            path.mkdir(exist_ok=True)
+        else:
+            with path.open("xb") as file:
+                shutil.copyfileobj(cast(IO[bytes], archive.extractfile(member)), file)
+        path.chmod(member.mode & 0o755)
 
 
 def main(words: list[str]) -> None:

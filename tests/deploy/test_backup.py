@@ -95,12 +95,31 @@ def test_a_damaged_database_makes_no_backup(data: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "b.tar.gz").exists()
 
 
-def test_an_archive_with_a_path_that_leads_out_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "evil").write_text("x")
+@pytest.mark.parametrize(
+    "names", [["../outside"], ["keys/../../outside"], ["{folder}/outside"], ["link", "link/outside"]]
+)
+def test_an_archive_with_a_path_that_leads_out_is_refused(tmp_path: Path, names: list[str]) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
     with tarfile.open(tmp_path / "b.tar.gz", "w:gz") as archive:
-        archive.add(tmp_path / "evil", "../outside")
-    assert run("restore", tmp_path / "b.tar.gz", tmp_path / "folder" / "new").returncode != 0
-    assert not (tmp_path / "folder" / "outside").exists()
+        for name in names:
+            member = tarfile.TarInfo(name.format(folder=folder))
+            member.type, member.linkname = (tarfile.SYMTYPE, str(folder)) if name == "link" else (tarfile.REGTYPE, "")
+            archive.addfile(member)
+    done = run("restore", tmp_path / "b.tar.gz", folder / "new")
+    assert done.returncode == 1
+    assert "nothing that a backup holds" in done.stderr
+    assert not (folder / "outside").exists()
+
+
+def test_what_a_link_leads_to_is_in_the_backup(data: Path, tmp_path: Path) -> None:
+    """A certificate that another program renews lies elsewhere."""
+    (tmp_path / "cert.pem").write_text("a certificate")
+    (data / "cert.pem").symlink_to(tmp_path / "cert.pem")
+    run("backup", data, tmp_path / "b.tar.gz")
+    (tmp_path / "cert.pem").unlink()
+    run("restore", tmp_path / "b.tar.gz", tmp_path / "new")
+    assert (tmp_path / "new" / "cert.pem").read_text() == "a certificate"
 
 
 def newest_tools(wheel: Path) -> Path:
