@@ -31,6 +31,7 @@ PURE = (
     "panal/cells/devices/tests/test_orders.py",
     "panal/cells/lights/tests/test_sun.py",
     "panal/cells/lights/tests/test_timetable.py",
+    "panal/cells/updates/tests/test_asking.py",
     "panal/board/drivers/tests/test_*.py",
 )
 SOURCES = (*build.FIRMWARE, "cells/*/messages.py", "virtual/hardware.py", "virtual/motion.py", "virtual/chips/*.py")
