@@ -16,7 +16,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMPS = VENV / ".stamps"
-DEBIAN = {"chromium": "chromium", "nginx": "nginx-light"}
+DEBIAN = {"chromium": "chromium", "nginx": "nginx-light", "caddy": "caddy"}
 """Programs that the tests run, and the Debian package of each."""
 LOCKS = {
     "requirements.lock": ("pyproject.toml", "--extra=setup"),
@@ -90,7 +90,7 @@ def translations() -> None:
 
 
 def programs() -> None:
-    """Chromium and nginx for the tests, from Debian where they are missing."""
+    """Chromium and the proxies for the tests, from Debian where they are missing."""
     for program, package in DEBIAN.items():
         if not shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin"):
             debian_install(package, program)

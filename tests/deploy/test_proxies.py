@@ -1,4 +1,4 @@
-"""Panal behind Debian's nginx with the very configuration that deploy/nginx ships; only ports and paths differ."""
+"""Panal behind Debian's nginx and Caddy with the very configurations that deploy ships; only ports and paths differ."""
 
 import asyncio
 import json
@@ -7,7 +7,9 @@ import re
 import shutil
 import ssl
 import subprocess
+import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,35 +21,85 @@ from requests.adapters import HTTPAdapter
 
 from panal import certificates
 from panal.cells.cameras.tests.streams import Cam, Peer, picture
+from panal.cells.updates import messages
 from tests.running import PATIENCE_S, Panal, free_port
 
 ROOT = Path(__file__).parents[2]
-EMAIL, PASSWORD = "ana@example.org", "una clave larga 1"
+EMAIL, STAFF, PASSWORD = "ana@example.org", "luis@example.org", "una clave larga 1"
 ELSEWHERE = "127.0.0.9"  # still this machine, but recognisably not the proxy
 
 
-class Proxy:
-    """nginx with a folder of its own, on loopback only."""
+class Proxy(ABC):
+    """One with a folder of its own, on loopback only."""
+
+    program: str
+    package: str
+    shipped: str
+    is_ready: str
 
     def __init__(self, folder: Path, panal_port: int, port: int) -> None:
         self.folder, self.port = folder, port
         certificates.ensure(folder / "tls", {"localhost", "127.0.0.1"}, datetime.now(UTC))
         self.files = certificates.files_in(folder / "tls")
-        (folder / "nginx.conf").write_text(self.configuration(panal_port))
+        self.file = folder / Path(self.shipped).name
+        self.file.write_text(self.configuration(panal_port))
 
-    def configuration(self, panal_port: int) -> str:
-        shipped = (ROOT / "deploy/nginx/panal.conf").read_text()
-        changes = {
-            "server 127.0.0.1:6971;": f"server 127.0.0.1:{panal_port};",
-            "listen 443 ssl http2;": f"listen 127.0.0.1:{self.port} ssl http2;",
-            "    listen [::]:443 ssl http2;\n": "",
-            "/etc/letsencrypt/live/panal.example.org/fullchain.pem": str(self.files.certificate),
-            "/etc/letsencrypt/live/panal.example.org/privkey.pem": str(self.files.key),
-            "panal.example.org": "localhost",
-        }
+    @abstractmethod
+    def configuration(self, panal_port: int) -> str: ...
+
+    @abstractmethod
+    def options(self) -> list[str]: ...
+
+    def changed(self, changes: dict[str, str]) -> str:
+        shipped = (ROOT / "deploy" / self.shipped).read_text()
         for before, after in changes.items():
             assert before in shipped, before
             shipped = shipped.replace(before, after)
+        return shipped
+
+    def __enter__(self) -> "Proxy":
+        program = shutil.which(self.program, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+        assert program, f"{self.program} is missing: apt-get install {self.package}"
+        environment = {**os.environ, "HOME": str(self.folder)}
+        self.process = subprocess.Popen(
+            [program, *self.options()], stderr=subprocess.PIPE, text=True, cwd=self.folder, env=environment
+        )
+        assert self.process.stderr
+        said = ""
+        for line in self.process.stderr:  # it says so once its sockets are open
+            said += line
+            if self.is_ready in line:
+                self.rest = threading.Thread(target=self.process.stderr.read)  # else it may wait for room
+                self.rest.start()
+                return self
+        raise AssertionError(said)
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=60)
+        self.rest.join()
+        assert self.process.stderr
+        self.process.stderr.close()
+
+
+class Nginx(Proxy):
+    program, package, shipped = "nginx", "nginx-light", "nginx/panal.conf"
+    is_ready = "start worker process"
+
+    def options(self) -> list[str]:
+        return ["-c", str(self.file), "-g", "error_log stderr notice;"]
+
+    def configuration(self, panal_port: int) -> str:
+        shipped = self.changed(
+            {
+                "server 127.0.0.1:6971;": f"server 127.0.0.1:{panal_port};",
+                "listen 443 ssl http2;": f"listen 127.0.0.1:{self.port} ssl http2;",
+                "    listen [::]:443 ssl http2;\n": "",
+                "/etc/letsencrypt/live/panal.example.org/fullchain.pem": str(self.files.certificate),
+                "/etc/letsencrypt/live/panal.example.org/privkey.pem": str(self.files.key),
+                "panal.example.org": "localhost",
+            }
+        )
         temporary = "".join(
             f"{kind}_temp_path {self.folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
@@ -57,22 +109,25 @@ class Proxy:
             f"events {{ worker_connections 256; }}\nhttp {{\naccess_log off;\n{temporary}{shipped}\n}}\n"
         )
 
-    def __enter__(self) -> "Proxy":
-        program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-        assert program, "nginx is missing: apt-get install nginx-light"
-        command = [program, "-c", str(self.folder / "nginx.conf"), "-g", "error_log stderr notice;"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        assert self.process.stderr
-        said = ""
-        for line in self.process.stderr:  # it says so once its sockets are open
-            said += line
-            if "start worker process" in line:
-                return self
-        raise AssertionError(said)
 
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.communicate(timeout=60)
+class Caddy(Proxy):
+    program = package = "caddy"
+    shipped = "caddy/Caddyfile"
+    is_ready = "serving initial configuration"
+
+    def options(self) -> list[str]:
+        return ["run", "--config", str(self.file), "--adapter", "caddyfile"]
+
+    def configuration(self, panal_port: int) -> str:
+        site = f"https://localhost:{self.port} {{\n\tbind 127.0.0.1\n\ttls {self.files.certificate} {self.files.key}\n"
+        options = "\n\tadmin off\n\tauto_https disable_redirects\n\tservers {\n\t\tprotocols h1 h2\n\t}"
+        return self.changed(
+            {
+                "\n\tgrace_period 5s": "\n\tgrace_period 5s" + options,
+                "panal.example.org {\n": site,
+                "127.0.0.1:6971": f"127.0.0.1:{panal_port}",
+            }
+        )
 
 
 class Stack:
@@ -93,10 +148,10 @@ class Stack:
         found.mount("http://", From(source))
         return found
 
-    def signed_in(self, source: str = "127.0.0.1") -> requests.Session:
+    def signed_in(self, source: str = "127.0.0.1", email: str = EMAIL) -> requests.Session:
         browser = self.session(source)
         page = browser.get(f"{self.url}/accounts/login/", timeout=60)
-        form = {"login": EMAIL, "password": PASSWORD, "csrfmiddlewaretoken": csrf_in(page.text)}
+        form = {"login": email, "password": PASSWORD, "csrfmiddlewaretoken": csrf_in(page.text)}
         headers = {"Referer": page.url, "Origin": self.url}
         done = browser.post(page.url, data=form, headers=headers, timeout=60, allow_redirects=False)
         assert done.status_code == 302, done.text[:2000]
@@ -118,15 +173,16 @@ def csrf_in(text: str) -> str:
     return found[1]
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@pytest.fixture(scope="module", params=[Nginx, Caddy])
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     port = free_port()
     folder = tmp_path_factory.mktemp("stack")
     settings = {"PANAL_PUBLIC_URL": f"https://localhost:{port}", "PANAL_TRUSTED_PROXIES": "127.0.0.1"}
     with Panal(folder / "data", **settings) as panal:
         panal.user(EMAIL, password=PASSWORD)
+        panal.user(STAFF, role="staff", password=PASSWORD)
         (folder / "proxy").mkdir()
-        with Proxy(folder / "proxy", panal.ports["http"], port) as proxy:
+        with request.param(folder / "proxy", panal.ports["http"], port) as proxy:
             yield Stack(panal, proxy)
 
 
@@ -176,6 +232,21 @@ def test_a_body_beyond_the_bound_is_refused(stack: Stack) -> None:
     headers = {**stack.device_headers(), "Content-Type": "application/json"}
     found = stack.session().post(f"{stack.url}/api/v1/devices/heartbeat", data=body, headers=headers, timeout=60)
     assert found.status_code == 413
+
+
+def test_the_largest_release_passes(stack: Stack, tmp_path: Path) -> None:
+    """What is in it is no release, which only Panal can say."""
+    stack.panal.run("updates", "key", "--no-encrypt", "--out", str(tmp_path / "key.pem"))
+    stack.panal.run("updates", "trust", str(tmp_path / "key.pub"))
+    browser = stack.signed_in(email=STAFF)
+    browser.headers["Accept-Language"] = "en"
+    page = browser.get(f"{stack.url}/updates/releases/new/", timeout=60)
+    form = {"csrfmiddlewaretoken": csrf_in(page.text)}
+    files = {"file": ("big.panal", b"x" * messages.MAX_ARTIFACT_BYTES)}
+    headers = {"Referer": page.url, "Origin": stack.url}
+    found = browser.post(page.url, data=form, files=files, headers=headers, timeout=60)
+    assert found.status_code == 200
+    assert "no release file" in found.text
 
 
 def addresses_in_audit(browser: requests.Session, url: str) -> set[str]:
