@@ -69,7 +69,7 @@ def on_time(now: datetime) -> None:
 def _set_off_by_time(now: datetime) -> None:
     due = Automation.objects.filter(is_on=True, next_at__lte=now).select_for_update().order_by("pk")[:PER_TURN]
     found = list(due)
-    note(Occurrence(automation=one, cause=one.when["kind"], at=one.next_at) for one in found)
+    note(Occurrence(automation=one, cause=one.when["kind"], at=one.next_at or now) for one in found)
     for one in found:
         one.next_at = next_at(one, now)
     Automation.objects.bulk_update(found, ["next_at"])

@@ -195,7 +195,9 @@ def take_call(now_ms: int) -> int | None:
 def make_call(call_id: int, now_ms: int) -> bool:
     """Blocks for as long as the other side takes."""
     call = Call.objects.select_related("run").get(pk=call_id)
-    answer = contacts.call_webhook(unseal(call.sealed, context_of(call.run.automation_id)), call.body, f"run-{call.pk}")
+    answer = contacts.call_webhook(
+        unseal(bytes(call.sealed), context_of(call.run.automation_id)), call.body, f"run-{call.pk}"
+    )
     again_at = None
     if not answer.is_sent and call.tries <= len(AGAIN_S):
         again_at = instant(now_ms) + timedelta(seconds=AGAIN_S[call.tries - 1])

@@ -22,7 +22,7 @@ LOOK_S = 1.0
 READ = 4096
 
 
-class Client(mqtt.Client):  # type: ignore[misc]
+class Client(mqtt.Client):
     """The board's half speaks no retained messages; the server's does."""
 
     def keep(self, topic: str, payload: bytes, now_ms: int) -> None:

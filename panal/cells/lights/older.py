@@ -126,8 +126,9 @@ def add_light(*, board: OlderBoard, room: str, name: str, actor: Actor) -> Light
             OlderLight.objects.create(board=board, channel=free[0], room=room, name=name)
     except IntegrityError:
         raise Conflict("name_taken", "this board has such a light already", "name") from None
-    sector = devices.sectors_of_account(board.device.account_id).filter(name=room).first()
-    values = {"account_id": board.device.account_id, "name": name, "sector": sector, "removed_at": None}
+    account_id = board.device.account_id
+    sector = None if account_id is None else devices.sectors_of_account(account_id).filter(name=room).first()
+    values = {"account_id": account_id, "name": name, "sector": sector, "removed_at": None}
     light, _made = Light.objects.update_or_create(device_id=board.pk, channel=free[0], defaults=values)
     _audit("older.light_added", board, actor, {}, {"room": room, "name": name})
     return light
