@@ -146,3 +146,16 @@ def test_who_presses_while_a_board_does_nothing_but_update_is_heard_once(panal: 
         board.wait_for(queue=0, link="up")
     query = "SELECT kind FROM care_event WHERE device_id = %s"
     assert panal.rows(query, device["device_id"]) == [("EMERGENCY_BUTTON",)]
+
+
+def test_who_wants_out_while_a_door_does_nothing_but_update_gets_the_door_back(panal: Panal, tmp_path: Path) -> None:
+    Storage(str(tmp_path)).write("quiet", "!1")
+    board = VirtualBoard(panal, panal.mint("door-1")[0], tmp_path, "--radio", json.dumps([ELSEWHERE]))
+    board.model = "door-1"
+    with board:
+        board.wait_for_log("started")
+        board.do("exit")
+        board.wait_for_log("update: put off for the exit")
+        board.wait_for(lcd=["WELCOME, INPUT", "PASSWORD OR RFID"])
+        board.do("exit")
+        board.wait_until_said(lock="unlocked")
