@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import uvloop
 
 from benchmarks.load import Load, hammer, post
 from benchmarks.report import Figure, at_least, cost_of
+from panal.board.outbox import new_uid
 from tests.running import Panal
 
 GOAL = 0.5
@@ -86,14 +88,14 @@ def _detail(pairs: list[tuple[Round, Round]]) -> str:
 
 
 def events(panal: Panal, *owner: str) -> Callable[[], bytes]:
-    """Requests with a new event each, from DEVICES devices in turn."""
+    """Requests with a new event each, from DEVICES devices in turn; their uids are as our boards make them."""
     devices = cycle(panal.mint("wearable-1", DEVICES, *owner))
 
     def request() -> bytes:
         device = next(devices)
         body = {
             "deviceId": device["device_id"],
-            "eventUid": str(uuid.uuid4()),
+            "eventUid": new_uid(time.time_ns() // 1_000_000),
             "eventType": "EMERGENCY_BUTTON",
             "occurredAt": None,
         }

@@ -11,14 +11,14 @@ export PYTHONNODEBUGRANGES=1
 code=0
 
 echo "tests on SQLite"
-$pytest -n 2 --dist loadfile -m "not serial" "$@" || code=1
+$pytest -n 3 --dist loadfile -m "not serial" "$@" || code=1
 echo "tests that need the machine to themselves"
 $pytest -m serial "$@" || [ $? -eq 5 ] || code=1  # 5: there is none
 echo "tests that have a database on PostgreSQL"
 export PANAL_TEST_DB=postgres  # panal/control/testing.py chooses them
 once="--ignore=tests/end_to_end/test_portal.py --ignore=tests/deploy"  # of a board alone, and of SQLite's file
 # shellcheck disable=SC2086  words
-$pytest -n 2 --dist loadfile -m "not serial" $once "$@" || code=1
+$pytest -n 3 --dist loadfile -m "not serial" $once "$@" || code=1
 # shellcheck disable=SC2086
 $pytest -m serial $once "$@" || [ $? -eq 5 ] || code=1
 exit $code

@@ -41,7 +41,7 @@ def listener(board):
                     board.log.info("update: put off for the %s" % name)
                     if kind is not None:
                         at_ms = board.clock.at_ms(board.clock.monotonic_ms())
-                        events.add({"uid": outbox.uuid4(), "kind": kind, "at_ms": at_ms, "data": {}})
+                        events.add({"uid": outbox.new_uid(at_ms), "kind": kind, "at_ms": at_ms, "data": {}})
                     board.hardware.restart("pressed")
                     return
             await asyncio.sleep(LOOK_S)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 import panal
 from panal.board import mqtt
-from panal.board.outbox import uuid4
+from panal.board.outbox import new_uid
 from panal.cells.devices import device
 from panal.protocol import backoff, codec, command, keys, topics
 from panal.protocol.errors import PanalError
@@ -239,7 +239,8 @@ class Wearable(asyncio.Protocol):
         return now + int(random.expovariate(1 / every_s) * 1000) if every_s else None
 
     def _press(self, now: int) -> None:
-        event = {"uid": uuid4(), "kind": "EMERGENCY_BUTTON", "at_ms": time.time_ns() // 1_000_000, "data": {}}
+        at_ms = time.time_ns() // 1_000_000
+        event = {"uid": new_uid(at_ms), "kind": "EMERGENCY_BUTTON", "at_ms": at_ms, "data": {}}
         self.events[event["uid"]] = (event, now, now)
         self.statistics.count("presses")
         self._say("event", event, 1)

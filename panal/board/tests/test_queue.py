@@ -1,5 +1,6 @@
 import unittest
 
+from panal.board.outbox import new_uid
 from panal.board.queue import Queue
 from panal.board.storage import Storage
 from panal.board.tests import folder
@@ -74,6 +75,22 @@ class QueueTest(unittest.TestCase):
         with open(self.root + "/events/draft", "w") as file:
             file.write("half")
         self.assertEqual(self.restarted().uids(), ["u1"])
+
+
+class UidTest(unittest.TestCase):
+    def test_it_begins_with_the_time(self):
+        uids = [new_uid(1795320000000 + ms) for ms in range(50)]
+        self.assertEqual(sorted(uids), uids)
+        self.assertEqual(uids[0][:15], "01a20169-2e00-7")
+        self.assertTrue(all(len(uid) == 36 and uid[19] in "89ab" for uid in uids))
+
+    def test_no_two_of_an_instant_are_the_same(self):
+        self.assertEqual(len({new_uid(1795320000000) for _ in range(50)}), 50)
+
+    def test_without_a_time_of_day_it_is_random(self):
+        uids = [new_uid(None) for _ in range(50)]
+        self.assertEqual(len(set(uids)), 50)
+        self.assertTrue(all(uid[14] == "4" and uid[19] in "89ab" for uid in uids))
 
 
 if __name__ == "__main__":
