@@ -90,8 +90,12 @@ def restore(source: Path, data: Path) -> None:
     part = data.with_name(data.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700, parents=True)
-    with tarfile.open(source) as archive:
-        unpack(archive, part)
+    try:
+        with tarfile.open(source) as archive:
+            unpack(archive, part)
+    except BaseException:  # there are keys in it
+        shutil.rmtree(part)
+        raise
     part.replace(data)
     if (data / DUMP).exists():
         sys.stdout.write(f'Now load it: pg_restore --clean --if-exists --no-owner -d "$DATABASE_URL" {data / DUMP}\n')

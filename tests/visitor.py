@@ -12,10 +12,12 @@ class Visitor:
         self.base, self.session = panal.url, requests.Session()
         self.post("/accounts/login/", login=email, password=password)
 
-    def post(self, path: str, **form: str) -> requests.Response:
-        """Open the page and send its form; the page that it leads to."""
-        url = path if path.startswith("http") else self.base + path
-        answer = self.session.post(url, {**form, "csrfmiddlewaretoken": token_in(self.session.get(url).text)})
+    def post(self, path: str, form_path: str = "", **form: str) -> requests.Response:
+        """Open the page and send its form, or the one that goes to `form_path`; the page that follows."""
+        page = path if path.startswith("http") else self.base + path
+        url = self.base + form_path if form_path else page
+        sent = {**form, "csrfmiddlewaretoken": token_in(self.session.get(page).text)}
+        answer = self.session.post(url, sent, headers={"Referer": page})
         assert answer.ok, f"{url}: {answer.status_code}"
         return answer
 

@@ -79,7 +79,7 @@ class Board:
 
     def has_network(self):
         has_time = self.clock.is_set() or self._asked_time and not self._needs_time
-        return self.wifi.is_up and self.hardware.wifi.is_up() and has_time
+        return self.wifi.is_up() and has_time
 
     async def connect(self, address, tls):
         return await self.hardware.connect(address[0], address[1], tls, self.config["tls_name"])
@@ -118,7 +118,7 @@ class Board:
 
     async def _keep_time(self):
         while True:
-            while not (self.wifi.is_up and self.hardware.wifi.is_up()):
+            while not self.wifi.is_up():
                 await asyncio.sleep(ONLINE_LOOK_S)
             server = self.config["ntp"]
             is_told = bool(server) and await self._ask_time(server)

@@ -22,7 +22,7 @@ class Wifi:
         self.pressed_ms = None
         self.is_open = self.was_open = False  # the access point
         self.is_awake = True  # the machine is in memory
-        self.is_up = False  # as the machine knows it: what wants the network waits until the machine can go
+        self.was_up = False  # when the machine looked last
         button = board.hardware.SETUP_BUTTON
         self._button = board.hardware.parts[button] if button else None
         self._until_ms = self.now_ms() + SETUP_MS * board.hardware.WIFI_PACE
@@ -71,6 +71,10 @@ class Wifi:
         elif self.pressed_ms is None and self.now_ms() < self._until_ms:
             self.pressed_ms = self.now_ms()
         return self.pressed_ms is not None
+
+    def is_up(self):
+        """Whether there is a network, and the machine has seen it and can go: there is no room for it and a link."""
+        return self.was_up and self.board.hardware.wifi.is_up()
 
     def now_ms(self):
         return self.board.clock.monotonic_ms() * self.board.hardware.WIFI_PACE

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import shutil
 import ssl
 import subprocess
@@ -23,6 +22,7 @@ from panal import certificates
 from panal.cells.cameras.tests.streams import Cam, Peer, picture
 from panal.cells.updates import messages
 from tests.running import PATIENCE_S, Panal, free_port
+from tests.visitor import token_in
 
 ROOT = Path(__file__).parents[2]
 EMAIL, STAFF, PASSWORD = "ana@example.org", "luis@example.org", "una clave larga 1"
@@ -151,7 +151,7 @@ class Stack:
     def signed_in(self, source: str = "127.0.0.1", email: str = EMAIL) -> requests.Session:
         browser = self.session(source)
         page = browser.get(f"{self.url}/accounts/login/", timeout=60)
-        form = {"login": email, "password": PASSWORD, "csrfmiddlewaretoken": csrf_in(page.text)}
+        form = {"login": email, "password": PASSWORD, "csrfmiddlewaretoken": token_in(page.text)}
         headers = {"Referer": page.url, "Origin": self.url}
         done = browser.post(page.url, data=form, headers=headers, timeout=60, allow_redirects=False)
         assert done.status_code == 302, done.text[:2000]
@@ -165,12 +165,6 @@ class From(HTTPAdapter):
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, source_address=(self.source, 0), **options)
-
-
-def csrf_in(text: str) -> str:
-    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', text)
-    assert found, text[:500]
-    return found[1]
 
 
 @pytest.fixture(scope="module", params=[Nginx, Caddy])
@@ -241,7 +235,7 @@ def test_the_largest_release_passes(stack: Stack, tmp_path: Path) -> None:
     browser = stack.signed_in(email=STAFF)
     browser.headers["Accept-Language"] = "en"
     page = browser.get(f"{stack.url}/updates/releases/new/", timeout=60)
-    form = {"csrfmiddlewaretoken": csrf_in(page.text)}
+    form = {"csrfmiddlewaretoken": token_in(page.text)}
     files = {"file": ("big.panal", b"x" * messages.MAX_ARTIFACT_BYTES)}
     headers = {"Referer": page.url, "Origin": stack.url}
     found = browser.post(page.url, data=form, files=files, headers=headers, timeout=60)
@@ -258,7 +252,7 @@ def addresses_in_audit(browser: requests.Session, url: str) -> set[str]:
 def test_the_audit_log_has_the_persons_address_and_not_what_they_claim(stack: Stack) -> None:
     browser = stack.signed_in(ELSEWHERE)
     page = browser.get(f"{stack.url}/sectors/", timeout=60)
-    form = {"name": "Terraza", "csrfmiddlewaretoken": csrf_in(page.text)}
+    form = {"name": "Terraza", "csrfmiddlewaretoken": token_in(page.text)}
     headers = {"Referer": page.url, "Origin": stack.url, "X-Forwarded-For": "203.0.113.66"}
     assert browser.post(page.url, data=form, headers=headers, timeout=60).status_code == 200
     found = addresses_in_audit(browser, stack.url)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.boards import VirtualBoard
 from tests.running import Panal, until
-from tests.visitor import Visitor, token_in
+from tests.visitor import Visitor
 
 ALICE, CARLA, PASSWORD = "alice@panal.example", "carla@panal.example", "una clave larga 1"
 
@@ -28,9 +28,9 @@ def test_a_fall_is_counted_down_told_judged_taken_and_kept(panal: Panal, tmp_pat
     [device] = panal.mint("wearable-1", 1, "--account", "Casa")
     alice, carla = Visitor(panal, ALICE, PASSWORD), Visitor(panal, CARLA, PASSWORD)
     wearer = alice.post("/wearers/new/", name="Carmen", position="chest").url.rstrip("/").rsplit("/", 1)[1]
-    _send(alice, f"/wearers/{wearer}/", f"/wearers/{wearer}/device/", device=device["device_id"])
+    alice.post(f"/wearers/{wearer}/", f"/wearers/{wearer}/device/", device=device["device_id"])
     device_page = f"/devices/{device['device_id']}/"
-    _send(alice, device_page, f"{device_page}desired/", others='{"care": {"countdown_s": 12}}')
+    alice.post(device_page, f"{device_page}desired/", others='{"care": {"countdown_s": 12}}')
     with VirtualBoard(panal, device, tmp_path / "flash") as board:
         board.wait_for(link="up")
         until(lambda: panal.rows("SELECT 1 FROM devices_twin WHERE reported_version = desired_version"))
@@ -43,19 +43,10 @@ def test_a_fall_is_counted_down_told_judged_taken_and_kept(panal: Panal, tmp_pat
         [(p_fall,)] = until(lambda: panal.rows("SELECT p_fall FROM care_judgement"))
         assert p_fall > 0.5
     page = f"/events/{uuid.UUID(str(event))}/"
-    assert CARLA in _send(carla, page, f"{page}review/", action="acknowledge")
+    assert CARLA in carla.post(page, f"{page}review/", action="acknowledge").text
     assert panal.rows("SELECT state, acknowledged_by FROM contacts_alert") == [("acknowledged", CARLA)]
-    _send(carla, page, f"{page}review/", action="confirm", comment="in the kitchen")
-    assert "in the kitchen" in _send(alice, page, f"{page}review/", action="resolve")
+    carla.post(page, f"{page}review/", action="confirm", comment="in the kitchen")
+    assert "in the kitchen" in alice.post(page, f"{page}review/", action="resolve").text
     assert panal.rows("SELECT state FROM contacts_alert") == [("cleared",)]
     said = panal.rows("SELECT action, by, comment FROM care_review ORDER BY id")
     assert said == [("acknowledge", CARLA, ""), ("confirm", CARLA, "in the kitchen"), ("resolve", ALICE, "")]
-
-
-def _send(visitor: Visitor, page: str, to: str, **form: str) -> str:
-    """Open a page and send one of its forms; the page that it leads to."""
-    url, session = visitor.base, visitor.session
-    token = token_in(session.get(url + page).text)
-    answer = session.post(url + to, {**form, "csrfmiddlewaretoken": token}, headers={"Referer": url + page})
-    assert answer.ok, f"{to}: {answer.status_code}"
-    return answer.text

@@ -19,7 +19,7 @@ import requests
 from panal.virtual.runner import CHIP_KB, TIGHT_KB
 from tests.end_to_end.boards import VirtualBoard
 from tests.running import Panal, until
-from tests.visitor import Visitor, token_in
+from tests.visitor import Visitor
 
 ALICE, PASSWORD = "alice@panal.example", "una clave larga 1"
 PRESS_S = 0.5  # with some distance to the next one
@@ -65,7 +65,8 @@ def test_it_keeps_feeling_while_its_events_wait_for_the_server(
 def test_it_asks_for_an_update_beside_its_cells(panal: Panal, tmp_path: Path, transport: str, heap_kb: int) -> None:
     """It does so daily: it must not stop looking for falls for it, as it may for an update."""
     [device] = panal.mint("wearable-1", 1, "--account", "Casa")
-    want(Visitor(panal, ALICE, PASSWORD), device["device_id"], {"update": {"release": "another"}})
+    page, wanted = f"/devices/{device['device_id']}/", json.dumps({"update": {"release": "another"}})
+    Visitor(panal, ALICE, PASSWORD).post(page, f"{page}desired/", others=wanted)
     before, options = asked(panal), ("--transport", transport, "--heap", str(heap_kb))
     with VirtualBoard(panal, device, tmp_path / "flash", *options) as board:
         until(lambda: asked(panal) > before, why=lambda: str(board.said[-20:]))
@@ -75,21 +76,11 @@ def test_it_asks_for_an_update_beside_its_cells(panal: Panal, tmp_path: Path, tr
         assert "memory" not in str(board.said).lower(), board.said[-20:]
 
 
-def want(visitor: Visitor, device_id: str, desired: dict[str, object]) -> None:
-    """Send the form of the device's page."""
-    page = f"{visitor.base}/devices/{device_id}/"
-    form = {"others": json.dumps(desired), "csrfmiddlewaretoken": token_in(visitor.session.get(page).text)}
-    assert visitor.session.post(f"{page}desired/", form, headers={"Referer": page}).ok
-
-
 def asked(panal: Panal) -> int:
     """How often boards have asked for an update, and there was none."""
-    found = re.search(r'^panal_http_total{path="updates/next",status="204"} (\d+)', metrics(panal), re.MULTILINE)
+    metrics = requests.get(f"{panal.url}/metrics", timeout=30).text
+    found = re.search(r'^panal_http_total{path="updates/next",status="204"} (\d+)', metrics, re.MULTILINE)
     return int(found[1]) if found else 0
-
-
-def metrics(panal: Panal) -> str:
-    return requests.get(f"{panal.url}/metrics", timeout=30).text
 
 
 EVENTS = "SELECT kind FROM care_event WHERE device_id = '{}' ORDER BY kind"
@@ -98,8 +89,9 @@ SAMPLES = "SELECT 1 FROM care_samples JOIN care_event ON care_event.id = event_i
 
 def knew_its_network_first(board: VirtualBoard) -> bool:
     """Whether the link waited for the Wi-Fi's machine, which leaves the memory then: there is no room for both."""
-    kinds = ["link" if said == {"link": "up"} else "wifi" for said in board.said if "up" in str(said)]
-    return kinds.index("wifi") < kinds.index("link")
+    said = list(board.said)
+    seen = [str(one.get("log", {}).get("message")).startswith("wifi up") for one in said].index(True)
+    return seen < said.index({"link": "up"})
 
 
 @contextmanager

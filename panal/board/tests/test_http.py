@@ -2,6 +2,7 @@ import asyncio
 import unittest
 
 from panal.board import http
+from panal.board.tests import lines
 
 
 def answers(data, size):
@@ -58,24 +59,6 @@ class AnswerTest(unittest.TestCase):
             answers(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", 100).receive_end()
 
 
-class Line:
-    """A connection that was recorded: gives the answers, keeps what was written."""
-
-    def __init__(self, *portions):
-        self.portions = list(portions)
-        self.written = b""
-        self.is_closed = False
-
-    async def read(self, n):
-        return self.portions.pop(0) if self.portions else b""
-
-    async def write(self, data):
-        self.written += data
-
-    def close(self):
-        self.is_closed = True
-
-
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{"a": 1}'
 
 
@@ -96,7 +79,7 @@ class ClientTest(unittest.TestCase):
         return asyncio.run(run())
 
     def test_a_request_is_what_the_standard_says(self):
-        line = Line(OK)
+        line = lines.Line(OK)
         self.assertEqual(self.request([line]), (200, {"a": 1}, None))
         head, _, body = line.written.partition(b"\r\n\r\n")
         self.assertEqual(body, b'{"b":2}')
@@ -110,20 +93,20 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(head.split(b"\r\n"), expected)
 
     def test_a_connection_is_kept(self):
-        self.request([Line(OK, OK)], times=2)
+        self.request([lines.Line(OK, OK)], times=2)
         self.assertEqual(self.opened, 1)
 
     def test_a_kept_connection_that_went_away_is_opened_again(self):
-        self.assertEqual(self.request([Line(OK), Line(OK)], times=2)[0], 200)
+        self.assertEqual(self.request([lines.Line(OK), lines.Line(OK)], times=2)[0], 200)
         self.assertEqual(self.opened, 2)
 
     def test_a_new_connection_that_goes_away_is_an_error(self):
         with self.assertRaises(OSError):
-            self.request([Line()])
+            self.request([lines.Line()])
 
     def test_a_page_that_is_not_ours_is_no_document(self):
         page = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"
-        self.assertEqual(self.request([Line(page)]), (502, None, None))
+        self.assertEqual(self.request([lines.Line(page)]), (502, None, None))
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from panal.protocol import backoff, topics
 
 
 class Unanswered(Exception):
-    """The server gave no answer that ends the matter; `wait_ms` until it is asked again."""
+    """The server gave no answer that ends the matter. `retry_s`: when it wants to be asked again, or None."""
 
-    def __init__(self, why, wait_ms):
-        super().__init__(why)
-        self.wait_ms = wait_ms
+    def __init__(self, why, retry_s=None):
+        super().__init__(str(why))
+        self.retry_s = retry_s
 
 
 async def look(board, updates):
@@ -27,8 +27,7 @@ async def look(board, updates):
         status, _ = await server.ask("GET", path_of(board))
         return None if status == 200 else EVERY_MS
     except Unanswered as error:
-        board.log.info("update: waits: %s" % error)
-        return error.wait_ms
+        return server.wait_ms(error)
     finally:
         server.close()
 
@@ -50,9 +49,9 @@ class Server:
         try:
             status, answer, retry_s = await self._open().request(method, topics.HTTP_PREFIXES[0] + path, document)
         except OSError as error:
-            raise self.unanswered(error)
+            raise Unanswered(error)
         if status >= 500 or status in (401, 429):
-            raise self.unanswered("status %d" % status, retry_s)
+            raise Unanswered("status %d" % status, retry_s)
         self._updates.failures = 0
         return status, answer
 
@@ -61,13 +60,14 @@ class Server:
         try:
             return await self._open().fetch(topics.HTTP_PREFIXES[0] + path, offset, block)
         except OSError as error:
-            raise self.unanswered(error)
+            raise Unanswered(error)
 
-    def unanswered(self, why, retry_s=None):
-        """Longer each time."""
+    def wait_ms(self, unanswered):
+        """Until it is asked again; longer each time."""
+        self._board.log.info("update: waits: %s" % unanswered)
         waits = backoff.for_connections()
         waits.failures, self._updates.failures = self._updates.failures, self._updates.failures + 1
-        return Unanswered(str(why), max(waits.next_ms(self._board.random()), 1000 * (retry_s or 0)))
+        return max(waits.next_ms(self._board.random()), 1000 * (unanswered.retry_s or 0))
 
     def close(self):
         if self._client is not None:

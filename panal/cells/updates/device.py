@@ -144,7 +144,7 @@ class Driver:
         elif status == 416:
             self.machine.receive_refusal("bad_artifact")
         else:
-            self._wait(self._server.unanswered("status %d" % status, retry_s))
+            self._wait(asking.Unanswered("status %d" % status, retry_s))
 
     async def tell(self, id, progress):
         self._board.log.info("update: %s %s" % (progress["state"], progress["percent"] or ""))
@@ -165,5 +165,4 @@ class Driver:
             return None
 
     def _wait(self, unanswered):
-        self._board.log.info("update: waits: %s" % unanswered)
-        self.machine.receive_failure(unanswered.wait_ms)
+        self.machine.receive_failure(self._server.wait_ms(unanswered))

@@ -109,8 +109,8 @@ class Driver:
 
     def _look(self):
         now_ms, is_up = self._wifi.now_ms(), self._radio.is_up()
-        if is_up != self._wifi.is_up:
-            self._wifi.is_up = is_up
+        if is_up != self._wifi.was_up:
+            self._wifi.was_up = is_up
             self._board.log.info("wifi up, " + self._radio.ip() if is_up else "wifi down")
         self.machine.receive_state(self._radio.radio(), self._board.link.is_up, now_ms)
         self.machine.receive_button(self._wifi.look_at_button(), now_ms)

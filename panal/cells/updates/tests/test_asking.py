@@ -1,6 +1,7 @@
 import asyncio
 import unittest
 
+from panal.board.tests import lines
 from panal.board.updates import EVERY_MS
 from panal.cells.updates import asking
 
@@ -10,30 +11,13 @@ BUSY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 0\
 REFUSED = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
-class Line:
-    def __init__(self, answer):
-        self.answer = answer
-        self.written = b""
-        self.is_closed = False
-
-    async def read(self, n):
-        answer, self.answer = self.answer, b""
-        return answer
-
-    async def write(self, data):
-        self.written += data
-
-    def close(self):
-        self.is_closed = True
-
-
 class Board:
     """With a place for updates, and a server that gives one answer, or none."""
 
     FIRMWARE = "1.0.0"
 
     def __init__(self, answer):
-        self.line = Line(answer)
+        self.line = answer and lines.Line(answer)
         self.hardware = self.log = self.link = self
         self.config = {"device_id": "ABCDEFGH", "token": "0" * 64, "model": "wearable-1"}
         self.server = ("192.168.1.2", 80)
@@ -56,7 +40,7 @@ class Board:
         self.was_busy.append(self.is_busy)
 
     async def connect(self, address, tls):
-        if self.line.answer is None:
+        if self.line is None:
             raise OSError(113, "EHOSTUNREACH")
         return self.line
 
@@ -87,9 +71,9 @@ class LookTest(unittest.TestCase):
         board = Board(None)
         waits = [look(board) for _ in range(3)]
         self.assertEqual(waits, [1000, 2000, 4000])
-        board.line = Line(NOTHING)
+        board.line = lines.Line(NOTHING)
         look(board)
-        board.line = Line(None)
+        board.line = None
         self.assertEqual(look(board), 1000)
 
     def test_over_tls_the_link_waits_and_goes_on(self):
