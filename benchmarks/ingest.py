@@ -23,6 +23,7 @@ from tests.running import Panal
 GOAL = 0.5
 ROUNDS = 3
 DEVICES = 64
+UID = b"u" * 36
 UNLIMITED = {"PANAL_RATE_DEVICE_PER_MIN": "10000000", "PANAL_RATE_ADDRESS_PER_MIN": "100000000"}
 
 
@@ -89,20 +90,21 @@ def _detail(pairs: list[tuple[Round, Round]]) -> str:
 
 def events(panal: Panal, *owner: str) -> Callable[[], bytes]:
     """Requests with a new event each, from DEVICES devices in turn; their uids are as our boards make them."""
-    devices = cycle(panal.mint("wearable-1", DEVICES, *owner))
+    requests = cycle([_event(device).partition(UID) for device in panal.mint("wearable-1", DEVICES, *owner)])
 
     def request() -> bytes:
-        device = next(devices)
-        body = {
-            "deviceId": device["device_id"],
-            "eventUid": new_uid(time.time_ns() // 1_000_000),
-            "eventType": "EMERGENCY_BUTTON",
-            "occurredAt": None,
-        }
-        headers = {"X-Device-Id": device["device_id"], "X-Device-Key": device["token"]}
-        return post("/api/v1/events/ingest", headers, json.dumps(body).encode())
+        before, _, after = next(requests)
+        return before + new_uid(time.time_ns() // 1_000_000).encode() + after
 
     return request
+
+
+def _event(device: dict[str, str]) -> bytes:
+    """The bytes of one request, where its uid belongs a placeholder that is as long."""
+    about = {"deviceId": device["device_id"], "eventUid": UID.decode()}
+    headers = {"X-Device-Id": device["device_id"], "X-Device-Key": device["token"]}
+    body = json.dumps({**about, "eventType": "EMERGENCY_BUTTON", "occurredAt": None})
+    return post("/api/v1/events/ingest", headers, body.encode())
 
 
 def noop_request() -> Callable[[], bytes]:
