@@ -136,13 +136,13 @@ class Event(models.Model):
     class Meta:
         ordering = ["-received_at", "-id"]
         indexes = [
-            models.Index(fields=["account", "-received_at"], name="care_event_by_account"),
-            models.Index(fields=["device", "-received_at"], name="care_event_by_device"),
+            models.Index(fields=["account", "received_at"], name="care_event_by_account"),
+            models.Index(fields=["device", "received_at"], name="care_event_by_device"),
             models.Index(
-                fields=["wearer", "-received_at"], name="care_event_by_wearer", condition=~models.Q(wearer=None)
+                fields=["wearer", "received_at"], name="care_event_by_wearer", condition=~models.Q(wearer=None)
             ),
             models.Index(
-                fields=["account", "-received_at"], name="care_event_open", condition=models.Q(state=State.OPEN)
+                fields=["account", "received_at"], name="care_event_open", condition=models.Q(state=State.OPEN)
             ),
             models.Index(
                 fields=["escalate_at"], name="care_event_doubted", condition=models.Q(escalate_at__isnull=False)

@@ -69,6 +69,9 @@ def events_for(
     wanted &= Q(received_at__gte=since) if since else Q()
     wanted &= Q(received_at__lt=until) if until else Q()
     found = Event.objects.filter(wanted).select_related("device", "device__sector", "account", "wearer", "judgement")
+    of_everybody = account_ids_for(user, SEE) is None and account is None
+    if of_everybody and not any((device_id, wearer, state, since, until)):
+        return found.order_by("-id")  # ids are made in the order of keeping, and no index leads by time alone
     return found.order_by("-received_at", "-id")
 
 

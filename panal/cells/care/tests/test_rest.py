@@ -1,6 +1,8 @@
+import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from panal.cells.care import queries
 from panal.cells.care.actions import save_wearer
@@ -11,6 +13,7 @@ from panal.control.tests.pages import queries_of
 from panal.protocol.errors import BadRequest, NotFound
 
 BASE = "/api/v1/manage"
+NOW_MS = 1_790_000_000_000
 HANDLERS = {"alice", "bob", "carla", "ada"}
 EDITORS = {"alice", "bob", "ada"}
 
@@ -108,6 +111,28 @@ def test_an_event_stays_with_the_account_it_happened_in(alice, charlie, event, d
         queries.event_for(charlie, event.id)
     assert list(queries.events_for(alice)) == [event]
     assert not queries.events_for(charlie).exists()
+
+
+def test_the_events_of_everybody_come_newest_first(sam, happens):
+    made = [_in_a_millisecond_of_its_own(happens, uid=f"u-{n}", received_ms=NOW_MS + n) for n in range(3)]
+    assert [found.pk for found in queries.events_for(sam)] == made[::-1]
+    assert [found.pk for found in queries.events_for(sam, state="open")] == made[::-1]
+
+
+def _in_a_millisecond_of_its_own(happens, **about):
+    began = time.time_ns() // 1_000_000
+    while time.time_ns() // 1_000_000 == began:
+        pass
+    return happens(**about).pk
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by how many rows there are")
+def test_nobody_sorts_a_million_events_to_show_the_newest(sam, alice, account, device):
+    lists = [queries.events_for(sam), queries.events_for(sam, account=account.pk), queries.events_for(alice)]
+    lists.append(queries.events_for(sam, device_id=device.pk))
+    for found in lists:
+        assert "care_event USING" in found[:50].explain()
+        assert "USE TEMP B-TREE FOR ORDER BY" not in found[:50].explain()
 
 
 def test_an_unknown_kind_has_no_query(alice):
