@@ -1,6 +1,7 @@
 """Django's settings, all derived from the one table in panal/settings.py."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import dj_database_url
@@ -93,11 +94,15 @@ SQLITE = {
         " PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=8000;",
     },
 }
-DATABASES = {
-    "default": dj_database_url.parse(PANAL.database_url, conn_max_age=600, conn_health_checks=True)
-    if PANAL.database_url
-    else SQLITE
-}
+
+
+def _postgres(url: str) -> dict[str, Any]:
+    """Django forbids prepared statements unless told; only control/prepared.py makes any, the ORM does not."""
+    found: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
+    return {**found, "OPTIONS": {**found.get("OPTIONS", {}), "prepare_threshold": 5}}
+
+
+DATABASES = {"default": _postgres(PANAL.database_url) if PANAL.database_url else SQLITE}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

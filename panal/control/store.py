@@ -1,6 +1,7 @@
 """The control plane as the data plane sees it: panal.gateway.store.Store on Django."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
@@ -29,6 +30,9 @@ LOST_A_RACE = ("40001", "40P01")
 """Serialization failure and deadlock, as PostgreSQL calls them."""
 ATTEMPTS = 3
 
+FRESH_S = 1.0
+"""As long as this after its last use a connection is taken to be alive."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -39,7 +43,7 @@ def on_database(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if not connection.in_atomic_block:  # a caller's transaction, as in tests, must not be closed under its feet
-            connection.close_if_unusable_or_obsolete()
+            _see_to_connection()
         try:
             return function(*args, **kwargs)
         except GONE as error:
@@ -47,6 +51,16 @@ def on_database(function: Callable[P, R]) -> Callable[P, R]:
             raise Unavailable("database", "the database is busy or away") from error
 
     return call
+
+
+def _see_to_connection() -> None:
+    """Close it where it is broken or old. Whether it still answers is asked only after a rest: to ask before each group
+    of events is a twentieth of the group's time. One that breaks in between fails that group: it was not stored."""
+    connection.close_if_unusable_or_obsolete()
+    now = time.monotonic()
+    if now - getattr(connection, "panal_used", 0.0) < FRESH_S:
+        connection.health_check_done = True  # type: ignore[attr-defined]
+    connection.panal_used = now  # type: ignore[attr-defined]
 
 
 class DjangoStore:

@@ -25,15 +25,15 @@ Moment = tuple[str, datetime]
 
 
 def worn_by(moments: Sequence[Moment], accounts: Mapping[str, int | None]) -> list[Person]:
-    """Who wore each device at each instant. A second statement only where something is older than the last change."""
-    newest = _newest({device_id for device_id, _ in moments})
-    older = {device_id for device_id, at in moments if at < newest[device_id].from_at}
+    """Who wore each device at each instant: nobody, where it is nobody's. A second statement only where something is
+    older than the last change."""
+    newest = _newest({device_id for device_id, _ in moments if accounts[device_id] is not None})
+    last = [newest.get(device_id) or Person(None, device_id) for device_id, _ in moments]
+    older = {device_id for (device_id, at), person in zip(moments, last, strict=True) if at < person.from_at}
     before = _history(older) if older else {}
     return [
-        newest[device_id]
-        if at >= newest[device_id].from_at
-        else _at(before.get(device_id, ()), at, accounts[device_id]) or Person(None, device_id)
-        for device_id, at in moments
+        person if at >= person.from_at else _at(before.get(id, ()), at, accounts[id]) or Person(None, id)
+        for (id, at), person in zip(moments, last, strict=True)
     ]
 
 
@@ -43,14 +43,14 @@ def _newest(device_ids: set[str]) -> dict[str, Person]:
         return {}
     device = rows.table(Wearing._meta.get_field("device").related_model)
     wearing, wearer = rows.table(Wearing), rows.table(Wearer)
-    marks = ",".join(["%s"] * len(device_ids))
+    theirs, parameters = rows.among(f"{device}.id", list(device_ids))
     found = rows.select(
         f"{device}.id, {device}.name, {wearer}.id, {wearer}.name, {wearing}.from_at",
         f"FROM {device} "
         f"LEFT JOIN {wearing} ON {wearing}.device_id = {device}.id AND {wearing}.until_at IS NULL "
         f"LEFT JOIN {wearer} ON {wearer}.id = {wearing}.wearer_id AND {wearer}.account_id = {device}.account_id "
-        f"WHERE {device}.id IN ({marks})",
-        list(device_ids),
+        f"WHERE {theirs}",
+        parameters,
     )
     return {
         id: Person(wearer_id, wearer_name or name or id, _instant(from_at) if from_at else ALWAYS)

@@ -62,7 +62,7 @@ def known_devices(ids: Iterable[str]) -> dict[str, Known]:
     return {
         id: Known(account_id, bool(is_online), session, transport, heartbeat_s or usual, state, seen)
         for id, account_id, is_online, session, transport, heartbeat_s, state, seen in rows.select(
-            KNOWN, _alive(wanted), wanted
+            KNOWN, *_alive(wanted)
         )
     }
 
@@ -72,7 +72,8 @@ def lock(ids: Iterable[str]) -> None:
     wanted = sorted(set(ids))
     if wanted and connection.features.has_select_for_update:
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT id {_alive(wanted)}", wanted)
+            alive, parameters = _alive(wanted)
+            cursor.execute(f"SELECT id {alive}", parameters)
 
 
 def heard_from(ids: Iterable[str], now: datetime) -> dict[str, int | None]:
@@ -95,11 +96,11 @@ def _seen(known: Mapping[str, Known], now: datetime) -> None:
         Device.objects.filter(id__in=silent).update(last_seen_at=now)
 
 
-def _alive(ids: Sequence[str]) -> str:
+def _alive(ids: Sequence[str]) -> tuple[str, list[Any]]:
     """Written by hand: this is asked for every batch, and the ORM would take longer to say it than SQLite to answer."""
-    lock = " ORDER BY id FOR UPDATE" if connection.features.has_select_for_update else ""
-    marks = ",".join(["%s"] * len(ids))
-    return f"FROM {rows.table(Device)} WHERE id IN ({marks}) AND state <> 'revoked'{lock}"
+    lock = " ORDER BY id FOR NO KEY UPDATE" if connection.features.has_select_for_update else ""
+    theirs, parameters = rows.among("id", ids)
+    return f"FROM {rows.table(Device)} WHERE {theirs} AND state <> 'revoked'{lock}", parameters
 
 
 def event_of(device_id: str, known: Known, name: str, topic: str, **data: Any) -> DomainEvent:

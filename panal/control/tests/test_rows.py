@@ -56,3 +56,23 @@ def test_a_percent_sign_is_doubled_as_for_django():
 def _like_fifty_percent() -> list[str]:
     query = f"FROM {rows.table(Group)} WHERE name LIKE '50 %%' AND name <> %s"
     return [name for (name,) in rows.select("name", query, ["50 s"])]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="of PostgreSQL's driver")
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_is_planned_once_for_a_connection():
+    for name in "abc":
+        insert(name)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'INSERT INTO \"auth_group\"%%'", ()
+        )
+        assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.parametrize("wanted", [["a"], ["a", "c"], ["d"], []])
+def test_what_is_among_others_is_found(wanted):
+    insert("a", "b", "c")
+    condition, parameters = rows.among("name", wanted)
+    found = rows.select("name", f"FROM {rows.table(Group)} WHERE {condition}", parameters)
+    assert sorted(name for (name,) in found) == [name for name in wanted if name in "abc"]

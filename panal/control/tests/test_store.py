@@ -189,3 +189,19 @@ def test_two_replicas_that_hear_of_the_same_devices_do_not_end_each_other(store,
     for thread in threads:
         thread.join()
     assert not refused
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no connection that could be cut")
+def test_a_connection_that_is_cut_is_made_anew(store, device):
+    store.commit([hello(device.id)])
+    _cut()
+    with pytest.raises(Unavailable):
+        store.commit([hello(device.id)])
+    assert store.commit([hello(device.id)])[0]["account"] == "Casa"
+
+
+def _cut():
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+    other.close()
