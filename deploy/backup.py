@@ -5,7 +5,8 @@
 
 The file holds the database and every key: whoever has it has every device's token. It is made with mode 0600.
 Pictures and films of cameras are left out: they are large, and their files never change, so `rsync` keeps up with them.
-With PostgreSQL, DATABASE_URL set, `pg_dump` writes the database into it, and `restore` says how to load it.
+With PostgreSQL, where DATABASE_URL or DATABASE_URL_FILE is set as for the server, `pg_dump` writes the database into
+it, and `restore` says how to load it.
 What is not in it: the broker's store, which holds only messages on their way; boards send them again.
 """
 
@@ -19,6 +20,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import IO, cast
+from urllib.parse import unquote, urlsplit
 
 DATABASE = "panal.sqlite3"
 DUMP = "database.pgdump"
@@ -51,7 +53,7 @@ def write_archive(part: Path, data: Path) -> None:
 
 def add_database(archive: tarfile.TarFile, data: Path) -> None:
     with tempfile.TemporaryDirectory(dir=data) as scratch:
-        if url := os.environ.get("DATABASE_URL"):
+        if url := database_url():
             copy = Path(scratch) / DUMP
             dump_postgres(url, copy)
         else:
@@ -60,17 +62,37 @@ def add_database(archive: tarfile.TarFile, data: Path) -> None:
         archive.add(copy, copy.name)
 
 
+def database_url() -> str:
+    named = os.environ.get("DATABASE_URL_FILE")
+    return Path(named).read_text().strip() if named else os.environ.get("DATABASE_URL", "")
+
+
 def dump_postgres(url: str, target: Path) -> None:
+    public, around = without_password(url)
     try:
-        done = subprocess.run(["pg_dump", "--format=custom", f"--file={target}", f"--dbname={url}"], check=False)
+        done = subprocess.run(
+            ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={public}"], check=False, env=around
+        )
     except FileNotFoundError:
         sys.exit("pg_dump is missing: install PostgreSQL's client, of the server's version or newer.")
     if done.returncode:
         sys.exit("pg_dump failed (see above): nothing was backed up.")
 
 
+def without_password(url: str) -> tuple[str, dict[str, str]]:
+    """Everybody on a machine sees what its programs are called with; the password goes through the environment."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url, dict(os.environ)
+    user, _, host = parts.netloc.rpartition("@")
+    public = parts._replace(netloc=f"{user.partition(':')[0]}@{host}").geturl()
+    return public, {**os.environ, "PGPASSWORD": unquote(parts.password)}
+
+
 def copy_sqlite(source: Path, target: Path) -> None:
     """A consistent copy through SQLite's own backup, however much is being written meanwhile."""
+    if not source.exists():
+        sys.exit(f"{source} does not exist. With PostgreSQL, set DATABASE_URL as for the server.")
     with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live, closing(sqlite3.connect(target)) as copy:
         live.backup(copy)
         answer = copy.execute("PRAGMA integrity_check").fetchone()[0]
@@ -129,4 +151,7 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except (OSError, sqlite3.Error, tarfile.TarError, EOFError) as error:
+        sys.exit(f"Nothing was done: {error}.")

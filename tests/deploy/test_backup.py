@@ -18,7 +18,7 @@ PROGRAM = Path(__file__).parents[2] / "deploy" / "backup.py"
 
 
 def run(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | environment
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("DATABASE_URL")} | environment
     return subprocess.run([sys.executable, PROGRAM, *map(str, words)], capture_output=True, text=True, env=clean)
 
 
@@ -120,6 +120,40 @@ def test_what_a_link_leads_to_is_in_the_backup(data: Path, tmp_path: Path) -> No
     (tmp_path / "cert.pem").unlink()
     run("restore", tmp_path / "b.tar.gz", tmp_path / "new")
     assert (tmp_path / "new" / "cert.pem").read_text() == "a certificate"
+
+
+@pytest.mark.parametrize("missing", ["cert.pem", "panal.sqlite3"])
+def test_a_folder_that_is_not_whole_makes_no_backup(data: Path, tmp_path: Path, missing: str) -> None:
+    (data / missing).unlink(missing_ok=True)
+    if missing == "cert.pem":
+        (data / missing).symlink_to(tmp_path / "nowhere.pem")
+    done = run("backup", data, tmp_path / "b.tar.gz")
+    assert (done.returncode, list(tmp_path.glob("b.*"))) == (1, [])
+    assert missing in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_half_an_archive_restores_nothing(data: Path, tmp_path: Path) -> None:
+    run("backup", data, tmp_path / "b.tar.gz")
+    whole = (tmp_path / "b.tar.gz").read_bytes()
+    (tmp_path / "b.tar.gz").write_bytes(whole[: len(whole) // 2])
+    done = run("restore", tmp_path / "b.tar.gz", tmp_path / "new")
+    assert (done.returncode, list(tmp_path.glob("new*"))) == (1, [])
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_password_is_not_told_to_the_whole_machine(data: Path, tmp_path: Path) -> None:
+    """The URL may stand in a file, as for the server."""
+    (tmp_path / "bin").mkdir()
+    told = tmp_path / "bin" / "pg_dump"
+    told.write_text('#!/bin/sh\necho "$PGPASSWORD"; echo "$@"; exit 1\n')
+    told.chmod(0o755)
+    (tmp_path / "url").write_text("postgres://panal:a%40b@db.example:5433/panal\n")
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    done = run("backup", data, tmp_path / "b.tar.gz", DATABASE_URL_FILE=str(tmp_path / "url"), PATH=path)
+    password, words = done.stdout.splitlines()
+    assert (done.returncode, password) == (1, "a@b")
+    assert words.endswith("--dbname=postgres://panal@db.example:5433/panal")
 
 
 def newest_tools(wheel: Path) -> Path:
