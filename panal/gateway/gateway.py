@@ -382,10 +382,10 @@ class Gateway:
 
 
 async def _connected(url: str, user: str, password: str, **options: Any) -> Connection:
-    """A connection that keeps trying for ever, also the first time."""
+    """A connection that keeps trying for ever, also the first time. `url`: one, or several with commas between."""
     connection = Connection()
     await connection.connect(
-        url,
+        [one.strip() for one in url.split(",")],
         user=user,
         password=password,
         max_reconnect_attempts=-1,
