@@ -63,8 +63,8 @@ def add_database(archive: tarfile.TarFile, data: Path) -> None:
 
 
 def database_url() -> str:
-    named = os.environ.get("DATABASE_URL_FILE")
-    return Path(named).read_text().strip() if named else os.environ.get("DATABASE_URL", "")
+    url, named = os.environ.get("DATABASE_URL", ""), os.environ.get("DATABASE_URL_FILE")
+    return Path(named).read_text().strip() if named and not url else url
 
 
 def dump_postgres(url: str, target: Path) -> None:
