@@ -28,6 +28,9 @@ SOON_S = 0.1
 EVERY_S = 300.0
 """As often everything is compared anew: what another replica told may have overtaken what we told."""
 BIRTH_EVERY_S = 10.0
+AGAIN_S = 2.0
+"""After this a device that is new there is told of once more: Home Assistant listens to its topics when it hears of it,
+and what the broker is just then about to keep may miss it."""
 GOODBYE_S = 2.0
 """What it is to forget is still told to whoever is turned off; it can say nothing that is done any more."""
 TOPICS = frozenset(("devices", "twin", "lights", "doors", "accounts", "homeassistant", "care"))
@@ -155,9 +158,17 @@ class Announcer:
                 self.speaker.say(topic, payload)
         self._told[home.account_id] = messages
         now_told = sorted(thing.device_id for thing in things)
+        new = [id for id in now_told if discovery.config_topic(home.prefix, id) not in told]
+        if new:
+            self._spawn(self._tell_again(home.account_id, new))
         if now_told != sorted(home.told):
             await self._ask("homeassistant.told", home.account_id, now_told)
             self._homes[home.account_id] = home._replace(told=now_told)
+
+    async def _tell_again(self, account_id: int, ids: list[str]) -> None:
+        await asyncio.sleep(AGAIN_S)
+        for device_id in ids:
+            self._look(account_id, device_id)
 
     def _forgotten(self, home: Any, messages: discovery.Messages, things: list[Any]) -> set[str]:
         """Topics that were told of and are no more; of devices that others told of, all they can have."""

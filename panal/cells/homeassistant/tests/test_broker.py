@@ -8,7 +8,10 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 
+from panal.cells.homeassistant.discovery import Lamp, Thing
+from panal.cells.homeassistant.queries import Home
 from panal.gateway.gateway import Gateway
+from panal.gateway.store import DomainEvent
 from panal.gateway.tests.conftest import until
 from panal.gateway.tests.memory import MemoryStore
 
@@ -107,6 +110,26 @@ async def test_what_is_kept_is_there_for_who_comes_later(connect: Any, gateway: 
     assert await later.may_hear("homeassistant/#")
     await until(lambda: later.heard)
     assert "homeassistant/device/B/config" not in later.heard
+
+
+async def test_a_new_device_is_told_of_twice(
+    connect: Any, gateway: Gateway, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it listens to only when it hears of the device may pass by in between."""
+    monkeypatch.setattr("panal.cells.homeassistant.gateway.AGAIN_S", 0.5)
+    thing = Thing("LIGHTS22", "Salón", "Four lights", "", "1.0", True, lamps=(Lamp(1, "Techo", True, None, False),))
+    store.questions |= {
+        "homeassistant.homes": lambda: [Home(1, "homeassistant", False, [])],
+        "homeassistant.things": lambda account_id: [thing],
+        "homeassistant.told": lambda account_id, ids: None,
+    }
+    client = await connect("home.1", "one")
+    said: list[str] = []
+    client.client.on_message = lambda c, u, message: said.append(message.topic)
+    assert await client.may_hear("homeassistant/#")
+    gateway.bus.publish_soon([DomainEvent("homeassistant.changed", "homeassistant", 1, "", {})])
+    await until(lambda: said.count("homeassistant/panal/LIGHTS22/light_1/state") == 2)
+    assert said.count("homeassistant/device/LIGHTS22/config") == 2
 
 
 @pytest.mark.parametrize(("user", "password"), [("home.1", "two"), ("home.3", "one"), ("home.1", ""), ("home.", "x")])
