@@ -11,6 +11,14 @@ def offsets(name: str, now: datetime, *, days: int, most: int) -> list[list[int]
     return [list(entry) for entry in _offsets(name, first, days, most)]
 
 
+def shown(wall: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The first and the last instant, in UTC, at which the clocks of a place show this, or have jumped over it."""
+    first, last = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if last < first:  # no clock shows it
+        first = last = datetime.fromtimestamp(_change(last, first, zone), tz=UTC)
+    return first, last
+
+
 @lru_cache(maxsize=256)
 def _offsets(name: str, first: datetime, days: int, most: int) -> tuple[tuple[int, int], ...]:
     """Every day is looked at, so it is kept: all homes of a zone have the same, for a day."""

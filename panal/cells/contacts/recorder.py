@@ -7,7 +7,7 @@ yet committed.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from django.core.mail.utils import DNS_NAME
@@ -18,6 +18,7 @@ from panal.control import rows
 from panal.control.events import publish_on_commit
 from panal.control.identifiers import time_ordered
 from panal.control.instants import instant, milliseconds
+from panal.control.zones import shown
 from panal.gateway.store import DomainEvent
 
 from . import machine, policies
@@ -168,15 +169,15 @@ def quiet_until(contact: Contact, now: datetime) -> datetime | None:
     begin, end = contact.quiet_from_min, contact.quiet_until_min
     if begin is None or end is None or begin == end:
         return None
-    local = now.astimezone(zone_of(time_zone_of(contact)))
+    zone = zone_of(time_zone_of(contact))
+    local = now.astimezone(zone)
     minute = local.hour * 60 + local.minute
     is_quiet = begin <= minute < end if begin < end else minute >= begin or minute < end
     if not is_quiet:
         return None
     day = local.date() + timedelta(days=1 if minute >= end else 0)
-    wall = datetime(day.year, day.month, day.day, end // 60, end % 60, tzinfo=local.tzinfo)
-    # where the clocks go back, the wall clock shows the end twice: the one that is still to come
-    ends = [wall.replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
+    # where the clocks go back they show the end twice: the one that is still to come
+    ends = shown(datetime.combine(day, time(end // 60, end % 60)), zone)
     return min((at for at in ends if at > now), default=now + timedelta(minutes=1))
 
 
