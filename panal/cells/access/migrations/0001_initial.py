@@ -73,6 +73,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["created_at", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "fingerprint"), name="access_credential_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["card", "code"])), name="access_credential_kind"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -102,6 +108,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "name"), name="access_holder_name_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("when_unknown__in", ["deny", "allow"])), name="access_holder_unknown"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -165,6 +177,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-id"],
+                "indexes": [
+                    models.Index(fields=["device", "-at"], name="access_event_by_device"),
+                    models.Index(fields=["account", "-at"], name="access_event_by_account"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -221,6 +237,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-asked_at", "-id"],
+                "indexes": [
+                    models.Index(condition=models.Q(("state", "waiting")), fields=["device"], name="access_enrolling"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "added", "known", "failed"])),
+                        name="access_enrolment_state",
+                    ),
+                ],
             },
         ),
         migrations.AddField(
@@ -255,6 +280,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "name"), name="access_schedule_name_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("when_unknown__in", ["deny", "allow"])), name="access_when_unknown"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -291,6 +322,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("device", None), ("group", None), _connector="OR"), name="access_one_place"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -338,6 +374,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-asked_at", "-id"],
+                "indexes": [
+                    models.Index(fields=["device", "-asked_at"], name="access_unlock_by_device"),
+                    models.Index(fields=["user", "-asked_at"], name="access_unlock_by_user"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -386,96 +426,25 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-raised_at", "-event_id"],
+                "indexes": [
+                    models.Index(fields=["account", "-raised_at"], name="access_alarm_by_account"),
+                    models.Index(
+                        condition=models.Q(("state", "open")), fields=["device", "-raised_at"], name="access_alarm_open"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["open", "acknowledged"])), name="access_alarm_state"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("acknowledged_at", None), ("state", "open")),
+                            models.Q(("acknowledged_at__isnull", False), ("state", "acknowledged")),
+                            _connector="OR",
+                        ),
+                        name="access_alarm_acknowledged",
+                    ),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="holder",
-            constraint=models.UniqueConstraint(fields=("account", "name"), name="access_holder_name_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="holder",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("when_unknown__in", ["deny", "allow"])), name="access_holder_unknown"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="event",
-            index=models.Index(fields=["device", "-at"], name="access_event_by_device"),
-        ),
-        migrations.AddIndex(
-            model_name="event",
-            index=models.Index(fields=["account", "-at"], name="access_event_by_account"),
-        ),
-        migrations.AddIndex(
-            model_name="enrolment",
-            index=models.Index(condition=models.Q(("state", "waiting")), fields=["device"], name="access_enrolling"),
-        ),
-        migrations.AddConstraint(
-            model_name="enrolment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["waiting", "added", "known", "failed"])),
-                name="access_enrolment_state",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="credential",
-            constraint=models.UniqueConstraint(fields=("account", "fingerprint"), name="access_credential_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="credential",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["card", "code"])), name="access_credential_kind"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="schedule",
-            constraint=models.UniqueConstraint(fields=("account", "name"), name="access_schedule_name_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="schedule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("when_unknown__in", ["deny", "allow"])), name="access_when_unknown"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="grant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("device", None), ("group", None), _connector="OR"), name="access_one_place"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="unlock",
-            index=models.Index(fields=["device", "-asked_at"], name="access_unlock_by_device"),
-        ),
-        migrations.AddIndex(
-            model_name="unlock",
-            index=models.Index(fields=["user", "-asked_at"], name="access_unlock_by_user"),
-        ),
-        migrations.AddIndex(
-            model_name="alarm",
-            index=models.Index(fields=["account", "-raised_at"], name="access_alarm_by_account"),
-        ),
-        migrations.AddIndex(
-            model_name="alarm",
-            index=models.Index(
-                condition=models.Q(("state", "open")), fields=["device", "-raised_at"], name="access_alarm_open"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alarm",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["open", "acknowledged"])), name="access_alarm_state"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alarm",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("acknowledged_at", None), ("state", "open")),
-                    models.Q(("acknowledged_at__isnull", False), ("state", "acknowledged")),
-                    _connector="OR",
-                ),
-                name="access_alarm_acknowledged",
-            ),
         ),
     ]

@@ -35,6 +35,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "id"],
+                "indexes": [
+                    models.Index(condition=models.Q(("is_on", True)), fields=["next_at"], name="automation_next"),
+                    models.Index(
+                        condition=models.Q(("is_on", True)), fields=["account", "event"], name="automation_event"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -93,6 +99,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-ran_at", "-id"],
+                "indexes": [
+                    models.Index(fields=["automation", "-ran_at"], name="automation_run"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("outcome__in", ["done", "failed", "skipped", "late", "stopped"])),
+                        name="run_outcome",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -115,31 +130,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["id"],
+                "indexes": [
+                    models.Index(condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="call_due"),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name="automation",
-            index=models.Index(condition=models.Q(("is_on", True)), fields=["next_at"], name="automation_next"),
-        ),
-        migrations.AddIndex(
-            model_name="automation",
-            index=models.Index(
-                condition=models.Q(("is_on", True)), fields=["account", "event"], name="automation_event"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="run",
-            index=models.Index(fields=["automation", "-ran_at"], name="automation_run"),
-        ),
-        migrations.AddConstraint(
-            model_name="run",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("outcome__in", ["done", "failed", "skipped", "late", "stopped"])),
-                name="run_outcome",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="call",
-            index=models.Index(condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="call_due"),
         ),
     ]

@@ -50,6 +50,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-at", "-id"],
+                "indexes": [
+                    models.Index(fields=["device", "-at"], name="image_by_device"),
+                    models.Index(fields=["device", "is_protected", "at"], name="image_age"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("path",), name="image_path_once"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -102,6 +109,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-created_at", "id"],
+                "indexes": [
+                    models.Index(fields=["device", "-created_at"], name="camera_job_by_device"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "running", "done", "failed"])),
+                        name="camera_job_state",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -140,6 +156,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-at", "-id"],
+                "indexes": [
+                    models.Index(fields=["device", "-at"], name="motion_by_device"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -242,31 +261,5 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [models.UniqueConstraint(fields=("path",), name="clip_path_once")],
             },
-        ),
-        migrations.AddIndex(
-            model_name="image",
-            index=models.Index(fields=["device", "-at"], name="image_by_device"),
-        ),
-        migrations.AddIndex(
-            model_name="image",
-            index=models.Index(fields=["device", "is_protected", "at"], name="image_age"),
-        ),
-        migrations.AddConstraint(
-            model_name="image",
-            constraint=models.UniqueConstraint(fields=("path",), name="image_path_once"),
-        ),
-        migrations.AddIndex(
-            model_name="job",
-            index=models.Index(fields=["device", "-created_at"], name="camera_job_by_device"),
-        ),
-        migrations.AddConstraint(
-            model_name="job",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["waiting", "running", "done", "failed"])), name="camera_job_state"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="motion",
-            index=models.Index(fields=["device", "-at"], name="motion_by_device"),
         ),
     ]

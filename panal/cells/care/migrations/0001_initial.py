@@ -58,6 +58,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-received_at", "-id"],
+                "indexes": [
+                    models.Index(fields=["account", "-received_at"], name="care_event_by_account"),
+                    models.Index(fields=["device", "-received_at"], name="care_event_by_device"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -80,13 +84,5 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "samples",
             },
-        ),
-        migrations.AddIndex(
-            model_name="event",
-            index=models.Index(fields=["account", "-received_at"], name="care_event_by_account"),
-        ),
-        migrations.AddIndex(
-            model_name="event",
-            index=models.Index(fields=["device", "-received_at"], name="care_event_by_device"),
         ),
     ]

@@ -30,6 +30,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-began_at", "-id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["silent", "battery", "not_worn"])), name="care_fault_kind"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -95,6 +100,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("position__in", ["waist", "chest", "neck", "wrist"])),
+                        name="care_wearer_position",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -107,6 +118,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-from_at", "-id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("until_at", None), ("until_at__gte", models.F("from_at")), _connector="OR"),
+                        name="care_wearing_ends_after_it_begins",
+                    ),
+                ],
             },
         ),
         migrations.AddField(
@@ -289,34 +306,15 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=("account", "name"), name="care_wearer_name_once"),
         ),
         migrations.AddConstraint(
-            model_name="wearer",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("position__in", ["waist", "chest", "neck", "wrist"])), name="care_wearer_position"
-            ),
-        ),
-        migrations.AddConstraint(
             model_name="fault",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("ended_at", None)), fields=("device", "kind"), name="care_fault_one_at_a_time"
             ),
         ),
         migrations.AddConstraint(
-            model_name="fault",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["silent", "battery", "not_worn"])), name="care_fault_kind"
-            ),
-        ),
-        migrations.AddConstraint(
             model_name="wearing",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("until_at", None)), fields=("device",), name="care_wearing_one_at_a_time"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="wearing",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("until_at", None), ("until_at__gte", models.F("from_at")), _connector="OR"),
-                name="care_wearing_ends_after_it_begins",
             ),
         ),
     ]

@@ -59,6 +59,39 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-raised_at", "-id"],
+                "indexes": [
+                    models.Index(fields=["account", "-raised_at"], name="alert_by_account"),
+                    models.Index(condition=models.Q(("state", "open")), fields=["account"], name="alert_open"),
+                    models.Index(
+                        condition=models.Q(("state__in", ["open", "acknowledged"])),
+                        fields=["device_id", "kind"],
+                        name="alert_live",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["open", "acknowledged", "cleared"])), name="alert_state"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("urgency__in", ["emergency", "urgent", "notice"])), name="alert_urgency"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "acknowledged"), _negated=True),
+                            ("acknowledged_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="alert_acknowledged",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "cleared"), _negated=True),
+                            ("cleared_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="alert_cleared",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -115,6 +148,18 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "name"), name="contact_name_once"),
+                    models.UniqueConstraint(fields=("account", "user"), name="contact_user_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("quiet_from_min", None), ("quiet_until_min", None)),
+                            models.Q(("quiet_from_min__lt", 1440), ("quiet_until_min__lt", 1440)),
+                            _connector="OR",
+                        ),
+                        name="contact_quiet_hours",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -142,6 +187,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["place", "created_at", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("contact", "fingerprint"), name="channel_once"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -240,6 +288,22 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["created_at", "id"],
+                "indexes": [
+                    models.Index(condition=models.Q(("state", "waiting")), fields=["due_at"], name="notice_due"),
+                    models.Index(fields=["alert", "created_at"], name="notice_by_alert"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("alert", "contact", "purpose", "round", "step"), name="notice_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "sent", "failed", "dropped"])), name="notice_state"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("purpose__in", ["alarm", "known", "all_clear", "test"])),
+                        name="notice_purpose",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -277,6 +341,11 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "deliveries",
                 "ordering": ["at", "id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["sent", "failed", "unknown"])), name="delivery_state"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -308,6 +377,16 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "policies",
                 "ordering": ["kind", "urgency", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "kind", "urgency"), name="policy_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("urgency__in", ["", "emergency", "urgent", "notice"])),
+                        name="policy_urgency",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind", ""), ("urgency", ""), _connector="OR"), name="policy_one_scope"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -345,6 +424,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "name"), name="team_name_once"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -368,128 +450,5 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [models.Index(fields=["due_at"], name="escalation_due")],
             },
-        ),
-        migrations.AddIndex(
-            model_name="alert",
-            index=models.Index(fields=["account", "-raised_at"], name="alert_by_account"),
-        ),
-        migrations.AddIndex(
-            model_name="alert",
-            index=models.Index(condition=models.Q(("state", "open")), fields=["account"], name="alert_open"),
-        ),
-        migrations.AddIndex(
-            model_name="alert",
-            index=models.Index(
-                condition=models.Q(("state__in", ["open", "acknowledged"])),
-                fields=["device_id", "kind"],
-                name="alert_live",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alert",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["open", "acknowledged", "cleared"])), name="alert_state"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alert",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("urgency__in", ["emergency", "urgent", "notice"])), name="alert_urgency"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alert",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state", "acknowledged"), _negated=True),
-                    ("acknowledged_at__isnull", False),
-                    _connector="OR",
-                ),
-                name="alert_acknowledged",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alert",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state", "cleared"), _negated=True), ("cleared_at__isnull", False), _connector="OR"
-                ),
-                name="alert_cleared",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="contact",
-            constraint=models.UniqueConstraint(fields=("account", "name"), name="contact_name_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="contact",
-            constraint=models.UniqueConstraint(fields=("account", "user"), name="contact_user_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="contact",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("quiet_from_min", None), ("quiet_until_min", None)),
-                    models.Q(("quiet_from_min__lt", 1440), ("quiet_until_min__lt", 1440)),
-                    _connector="OR",
-                ),
-                name="contact_quiet_hours",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="channel",
-            constraint=models.UniqueConstraint(fields=("contact", "fingerprint"), name="channel_once"),
-        ),
-        migrations.AddIndex(
-            model_name="notice",
-            index=models.Index(condition=models.Q(("state", "waiting")), fields=["due_at"], name="notice_due"),
-        ),
-        migrations.AddIndex(
-            model_name="notice",
-            index=models.Index(fields=["alert", "created_at"], name="notice_by_alert"),
-        ),
-        migrations.AddConstraint(
-            model_name="notice",
-            constraint=models.UniqueConstraint(
-                fields=("alert", "contact", "purpose", "round", "step"), name="notice_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="notice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["waiting", "sent", "failed", "dropped"])), name="notice_state"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="notice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("purpose__in", ["alarm", "known", "all_clear", "test"])), name="notice_purpose"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="delivery",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["sent", "failed", "unknown"])), name="delivery_state"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="policy",
-            constraint=models.UniqueConstraint(fields=("account", "kind", "urgency"), name="policy_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="policy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("urgency__in", ["", "emergency", "urgent", "notice"])), name="policy_urgency"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="policy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind", ""), ("urgency", ""), _connector="OR"), name="policy_one_scope"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="team",
-            constraint=models.UniqueConstraint(fields=("account", "name"), name="team_name_once"),
         ),
     ]

@@ -66,6 +66,23 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "id"],
+                "indexes": [
+                    models.Index(fields=["account", "name", "id"], name="device_by_account"),
+                    models.Index(
+                        condition=models.Q(("is_online", True), ("transport", "http")),
+                        fields=["last_seen_at"],
+                        name="device_http_online",
+                    ),
+                    models.Index(
+                        condition=models.Q(("session", ""), _negated=True), fields=["session"], name="device_session"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["minted", "activated", "revoked"])), name="device_state"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("id", ""), _negated=True), name="device_has_id"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -113,6 +130,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "parent", "name"), name="sector_name_once"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("parent", None)), fields=("account", "name"), name="sector_top_name_once"
+                    ),
+                ],
             },
         ),
         migrations.AddField(
@@ -145,6 +168,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["device", "name", "at"],
+                "indexes": [
+                    models.Index(fields=["at"], name="telemetry_point_age"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("device", "name", "at"), name="telemetry_point_once"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -170,6 +199,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["device", "name", "at"],
+                "indexes": [
+                    models.Index(fields=["width_s", "at"], name="telemetry_slot_age"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("device", "name", "width_s", "at"), name="telemetry_slot_once"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -287,59 +322,5 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["received_at"], name="log_line_age")],
                 "constraints": [models.UniqueConstraint(fields=("device", "at", "fingerprint"), name="log_line_once")],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="sector",
-            constraint=models.UniqueConstraint(fields=("account", "parent", "name"), name="sector_name_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="sector",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("parent", None)), fields=("account", "name"), name="sector_top_name_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="device",
-            index=models.Index(fields=["account", "name", "id"], name="device_by_account"),
-        ),
-        migrations.AddIndex(
-            model_name="device",
-            index=models.Index(
-                condition=models.Q(("is_online", True), ("transport", "http")),
-                fields=["last_seen_at"],
-                name="device_http_online",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="device",
-            index=models.Index(
-                condition=models.Q(("session", ""), _negated=True), fields=["session"], name="device_session"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="device",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["minted", "activated", "revoked"])), name="device_state"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="device",
-            constraint=models.CheckConstraint(condition=models.Q(("id", ""), _negated=True), name="device_has_id"),
-        ),
-        migrations.AddIndex(
-            model_name="telemetrypoint",
-            index=models.Index(fields=["at"], name="telemetry_point_age"),
-        ),
-        migrations.AddConstraint(
-            model_name="telemetrypoint",
-            constraint=models.UniqueConstraint(fields=("device", "name", "at"), name="telemetry_point_once"),
-        ),
-        migrations.AddIndex(
-            model_name="telemetryslot",
-            index=models.Index(fields=["width_s", "at"], name="telemetry_slot_age"),
-        ),
-        migrations.AddConstraint(
-            model_name="telemetryslot",
-            constraint=models.UniqueConstraint(fields=("device", "name", "width_s", "at"), name="telemetry_slot_once"),
         ),
     ]

@@ -109,6 +109,22 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["sector__name", "name", "device_id", "channel"],
+                "indexes": [
+                    models.Index(fields=["account", "sector"], name="light_by_account"),
+                    models.Index(
+                        condition=models.Q(("deadline_at__isnull", False)), fields=["deadline_at"], name="light_pending"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("device", "channel"), name="light_channel_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("level_pct", None), ("level_pct__range", (0, 100)), _connector="OR"),
+                        name="light_level",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("when_away__in", ["keep", "drop"])), name="light_when_away"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -159,6 +175,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-id"],
+                "indexes": [
+                    models.Index(fields=["account", "-at"], name="light_change_by_account"),
+                    models.Index(fields=["light", "-at"], name="light_change_by_light"),
+                    models.Index(fields=["received_at"], name="light_change_age"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -225,6 +246,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["channel"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("board", "channel"), name="light_older_channel_once"),
+                    models.UniqueConstraint(fields=("board", "room", "name"), name="light_older_name_once"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -262,6 +287,17 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "sending", "done", "failed"])),
+                        name="light_push_state",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("state__in", ("waiting", "sending"))),
+                        fields=("board",),
+                        name="light_push_one_at_a_time",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -279,6 +315,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["name", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "name"), name="light_scene_name_once"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -300,6 +339,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("scene", "light"), name="light_scene_light_once"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -332,6 +374,20 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("at__in", ["time", "sunrise", "sunset"])), name="light_schedule_at"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("days__range", (1, 127))), name="light_schedule_days"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("at", "time"), ("minutes__range", (0, 1439))),
+                            models.Q(models.Q(("at", "time"), _negated=True), ("minutes__range", (-720, 720))),
+                            _connector="OR",
+                        ),
+                        name="light_schedule_minutes",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -349,106 +405,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("schedule", "light"), name="light_scheduled_once"),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="schedule",
             name="lights",
             field=models.ManyToManyField(related_name="schedules", through="lights.ScheduledLight", to="lights.light"),
-        ),
-        migrations.AddIndex(
-            model_name="light",
-            index=models.Index(fields=["account", "sector"], name="light_by_account"),
-        ),
-        migrations.AddIndex(
-            model_name="light",
-            index=models.Index(
-                condition=models.Q(("deadline_at__isnull", False)), fields=["deadline_at"], name="light_pending"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="light",
-            constraint=models.UniqueConstraint(fields=("device", "channel"), name="light_channel_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="light",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("level_pct", None), ("level_pct__range", (0, 100)), _connector="OR"),
-                name="light_level",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="light",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("when_away__in", ["keep", "drop"])), name="light_when_away"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="change",
-            index=models.Index(fields=["account", "-at"], name="light_change_by_account"),
-        ),
-        migrations.AddIndex(
-            model_name="change",
-            index=models.Index(fields=["light", "-at"], name="light_change_by_light"),
-        ),
-        migrations.AddIndex(
-            model_name="change",
-            index=models.Index(fields=["received_at"], name="light_change_age"),
-        ),
-        migrations.AddConstraint(
-            model_name="olderlight",
-            constraint=models.UniqueConstraint(fields=("board", "channel"), name="light_older_channel_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="olderlight",
-            constraint=models.UniqueConstraint(fields=("board", "room", "name"), name="light_older_name_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="olderpush",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["waiting", "sending", "done", "failed"])), name="light_push_state"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="olderpush",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state__in", ("waiting", "sending"))),
-                fields=("board",),
-                name="light_push_one_at_a_time",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="scene",
-            constraint=models.UniqueConstraint(fields=("account", "name"), name="light_scene_name_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="scenelight",
-            constraint=models.UniqueConstraint(fields=("scene", "light"), name="light_scene_light_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="scheduledlight",
-            constraint=models.UniqueConstraint(fields=("schedule", "light"), name="light_scheduled_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="schedule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("at__in", ["time", "sunrise", "sunset"])), name="light_schedule_at"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="schedule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("days__range", (1, 127))), name="light_schedule_days"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="schedule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("at", "time"), ("minutes__range", (0, 1439))),
-                    models.Q(models.Q(("at", "time"), _negated=True), ("minutes__range", (-720, 720))),
-                    _connector="OR",
-                ),
-                name="light_schedule_minutes",
-            ),
         ),
     ]

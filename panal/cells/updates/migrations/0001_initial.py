@@ -62,6 +62,16 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-added_at", "-id"],
+                "indexes": [
+                    models.Index(fields=["artifact"], name="release_artifact"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("board", "version"), name="release_version_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["draft", "released", "withdrawn"])), name="release_state"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("kind__in", ["app", "image"])), name="release_kind"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -116,6 +126,17 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-created_at", "id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "running")), fields=["created_at"], name="rollout_running"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["running", "paused", "stopped", "cancelled", "done"])),
+                        name="rollout_state",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -149,6 +170,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["number"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("rollout", "number"), name="stage_number_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "running", "done"])), name="stage_state"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -213,113 +240,57 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["stage_number", "device_name", "device_id"],
-            },
-        ),
-        migrations.AddIndex(
-            model_name="release",
-            index=models.Index(fields=["artifact"], name="release_artifact"),
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.UniqueConstraint(fields=("board", "version"), name="release_version_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["draft", "released", "withdrawn"])), name="release_state"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.CheckConstraint(condition=models.Q(("kind__in", ["app", "image"])), name="release_kind"),
-        ),
-        migrations.AddIndex(
-            model_name="rollout",
-            index=models.Index(condition=models.Q(("state", "running")), fields=["created_at"], name="rollout_running"),
-        ),
-        migrations.AddConstraint(
-            model_name="rollout",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["running", "paused", "stopped", "cancelled", "done"])),
-                name="rollout_state",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="stage",
-            constraint=models.UniqueConstraint(fields=("rollout", "number"), name="stage_number_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="stage",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["waiting", "running", "done"])), name="stage_state"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="update",
-            index=models.Index(fields=["rollout", "stage_number", "state"], name="update_by_stage"),
-        ),
-        migrations.AddIndex(
-            model_name="update",
-            index=models.Index(fields=["device", "-offered_at"], name="update_by_device"),
-        ),
-        migrations.AddIndex(
-            model_name="update",
-            index=models.Index(
-                condition=models.Q(("state__in", ("downloading", "installing", "confirming"))),
-                fields=["heard_at"],
-                name="update_under_way",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="update",
-            index=models.Index(condition=models.Q(("is_nudged", True)), fields=["device"], name="update_nudged"),
-        ),
-        migrations.AddConstraint(
-            model_name="update",
-            constraint=models.UniqueConstraint(fields=("rollout", "device"), name="update_device_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="update",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "state__in",
-                        [
-                            "queued",
-                            "waiting",
-                            "downloading",
-                            "installing",
-                            "confirming",
-                            "done",
-                            "rolled_back",
-                            "refused",
-                            "silent",
-                            "cancelled",
-                            "skipped",
-                        ],
-                    )
-                ),
-                name="update_state",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="update",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("ended_at", None),
-                        ("state__in", ("queued", "waiting", "downloading", "installing", "confirming")),
+                "indexes": [
+                    models.Index(fields=["rollout", "stage_number", "state"], name="update_by_stage"),
+                    models.Index(fields=["device", "-offered_at"], name="update_by_device"),
+                    models.Index(
+                        condition=models.Q(("state__in", ("downloading", "installing", "confirming"))),
+                        fields=["heard_at"],
+                        name="update_under_way",
                     ),
-                    models.Q(
-                        models.Q(
-                            ("state__in", ("queued", "waiting", "downloading", "installing", "confirming")),
-                            _negated=True,
+                    models.Index(condition=models.Q(("is_nudged", True)), fields=["device"], name="update_nudged"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("rollout", "device"), name="update_device_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                [
+                                    "queued",
+                                    "waiting",
+                                    "downloading",
+                                    "installing",
+                                    "confirming",
+                                    "done",
+                                    "rolled_back",
+                                    "refused",
+                                    "silent",
+                                    "cancelled",
+                                    "skipped",
+                                ],
+                            )
                         ),
-                        ("ended_at__isnull", False),
+                        name="update_state",
                     ),
-                    _connector="OR",
-                ),
-                name="update_one_outcome",
-            ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("ended_at", None),
+                                ("state__in", ("queued", "waiting", "downloading", "installing", "confirming")),
+                            ),
+                            models.Q(
+                                models.Q(
+                                    ("state__in", ("queued", "waiting", "downloading", "installing", "confirming")),
+                                    _negated=True,
+                                ),
+                                ("ended_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="update_one_outcome",
+                    ),
+                ],
+            },
         ),
     ]

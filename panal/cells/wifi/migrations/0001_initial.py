@@ -56,6 +56,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-created_at", "id"],
+                "indexes": [
+                    models.Index(fields=["account", "-created_at"], name="wifi_change_by_account"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("choice__in", ["devices", "sector", "group", "all", "failed"])),
+                        name="wifi_change_choice",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -111,55 +120,35 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["device_name", "device_id"],
-            },
-        ),
-        migrations.AddIndex(
-            model_name="change",
-            index=models.Index(fields=["account", "-created_at"], name="wifi_change_by_account"),
-        ),
-        migrations.AddConstraint(
-            model_name="change",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("choice__in", ["devices", "sector", "group", "all", "failed"])),
-                name="wifi_change_choice",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="devicechange",
-            index=models.Index(
-                condition=models.Q(("state__in", ("waiting", "trying"))), fields=["expires_at"], name="wifi_open"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="devicechange",
-            index=models.Index(condition=models.Q(("is_sealed", True)), fields=["command"], name="wifi_sealed"),
-        ),
-        migrations.AddConstraint(
-            model_name="devicechange",
-            constraint=models.UniqueConstraint(fields=("change", "device"), name="wifi_device_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="devicechange",
-            constraint=models.UniqueConstraint(fields=("device", "rev"), name="wifi_rev_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="devicechange",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["waiting", "trying", "changed", "kept", "silent", "cancelled"])),
-                name="wifi_state",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="devicechange",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("ended_at", None), ("state__in", ("waiting", "trying"))),
-                    models.Q(
-                        models.Q(("state__in", ("waiting", "trying")), _negated=True), ("ended_at__isnull", False)
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ("waiting", "trying"))),
+                        fields=["expires_at"],
+                        name="wifi_open",
                     ),
-                    _connector="OR",
-                ),
-                name="wifi_one_outcome",
-            ),
+                    models.Index(condition=models.Q(("is_sealed", True)), fields=["command"], name="wifi_sealed"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("change", "device"), name="wifi_device_once"),
+                    models.UniqueConstraint(fields=("device", "rev"), name="wifi_rev_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["waiting", "trying", "changed", "kept", "silent", "cancelled"])
+                        ),
+                        name="wifi_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ended_at", None), ("state__in", ("waiting", "trying"))),
+                            models.Q(
+                                models.Q(("state__in", ("waiting", "trying")), _negated=True),
+                                ("ended_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="wifi_one_outcome",
+                    ),
+                ],
+            },
         ),
     ]
