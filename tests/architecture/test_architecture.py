@@ -50,6 +50,7 @@ NOUNS_OF_CELLS = {
         *(
             "alarms",
             "boards",
+            "coder",
             "downloads",
             "files",
             "films",
@@ -230,6 +231,12 @@ def logged_values(call: ast.Call) -> list[str]:
     values = [ast.unparse(argument) for argument in call.args[1:]]
     formatted = [node for node in ast.walk(call) if isinstance(node, ast.FormattedValue)]
     return values + [ast.unparse(node.value) for node in formatted]
+
+
+def test_what_needs_the_machine_to_itself_is_where_tools_test_sh_looks_for_it() -> None:
+    marked = [path for path in sources(tests=True) if "mark.serial" in path.read_text(encoding="utf-8")]
+    assert [label(path) for path in marked if (ROOT / "tests") not in path.parents] == []
+    assert marked
 
 
 @pytest.mark.parametrize("path", sources(tests=False), ids=label)

@@ -20,8 +20,8 @@ from panal.gateway.store import DomainEvent
 from panal.protocol.errors import BadRequest, Conflict, NotFound, PanalError, Unauthorized
 
 from . import files, queries
-from .films import EXPORT, TIMELAPSE
 from .models import Camera, Clip, Image, Job, JobState
+from .news import EXPORT, TIMELAPSE
 from .settings import ACTIONS, BOUNDS, CONTROLS, MOST_CORNERS, MOST_ZONES, RECORD, STORED, CameraSettings
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,8 @@
-"""What the data plane tells the ledger of cameras: plain data, one shape for each kind."""
+"""What the data plane tells the ledger of cameras, and what it is asked to make: plain data, a shape for each kind."""
 
 from typing import Any, NamedTuple
+
+EXPORT, TIMELAPSE = "export", "timelapse"
 
 
 class Seen(NamedTuple):
@@ -84,3 +86,14 @@ class JobProgress(NamedTuple):
     path: str = ""
     size_bytes: int = 0
     at_ms: int = 0
+
+
+class Order(NamedTuple):
+    """A film to make. `sources` are files below their folder, in order; `total` is how many frames they have in all."""
+
+    job_id: str
+    device_id: str
+    kind: str
+    sources: tuple[str, ...]
+    total: int
+    fps: int = 0

@@ -14,9 +14,8 @@ from panal.gateway.store import DomainEvent
 from panal.protocol.errors import Unauthorized
 
 from . import queries
-from .films import TIMELAPSE, Order
 from .models import Camera, Clip, Image, Job, JobState, Motion
-from .news import ClipKept, Gone, ImageKept, JobProgress, MotionSeen, Response, Seen, StorageState
+from .news import TIMELAPSE, ClipKept, Gone, ImageKept, JobProgress, MotionSeen, Order, Response, Seen, StorageState
 
 UNKNOWN = Unauthorized("unknown_device", "no such device, or the wrong key")
 ABOUT_ITSELF = ["connected_at", "gone_at", "info", "health", "health_at", "ip"]
@@ -211,7 +210,7 @@ def record_progress(batch: list[JobProgress], now: datetime) -> list[Any]:
 
 
 def next_job(is_first: bool) -> tuple[Any, ...] | None:
-    """The oldest film that waits, as films.Order; it is being made from now on.
+    """The oldest film that waits, as an Order; it is being made from now on.
 
     `is_first`: the server has just started, so what was being made before is not any more.
     """

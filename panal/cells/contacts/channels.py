@@ -29,7 +29,6 @@ from django.utils.translation import gettext_lazy as _
 from panal.control import vault
 from panal.protocol.errors import BadRequest
 
-from . import push
 from .models import Channel, Contact
 from .walls import Walled, behind_walls
 
@@ -301,6 +300,8 @@ def _send(kind: str, fields: Mapping[str, Any], letter: Letter, own_address: str
     if kind == "webhook":
         return (*_webhook(fields, letter), False)
     if kind == "push":
+        from . import push  # its libraries are heavy, and few commands tell anybody anything
+
         return push.send(fields, _pushed(letter), urgent=letter.urgent)
     return (*_through_apprise(_url(kind, fields), letter), False)
 

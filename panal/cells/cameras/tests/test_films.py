@@ -11,7 +11,7 @@ from typing import Any
 import av
 import pytest
 
-from panal.cells.cameras.films import Order
+from panal.cells.cameras.news import Order
 from panal.cells.cameras.recording import Add, Close, Open, Recorder
 from panal.cells.cameras.saver import Disk
 from panal.gateway.tests.conftest import until
@@ -37,7 +37,7 @@ def record(folder: Path, instants: list[float], size: tuple[int, int] = (160, 12
 
 def make(folder: Path, order: Order) -> tuple[int, list[Any], str]:
     """As the server does: its status, what it said, what it complained of."""
-    command = [sys.executable, "-m", "panal.cells.cameras.films", str(folder), str(folder / "images")]
+    command = [sys.executable, "-m", "panal.cells.cameras.coder", str(folder), str(folder / "images")]
     run = subprocess.run(command, input=json.dumps(order._asdict()), capture_output=True, text=True, timeout=60)
     return run.returncode, [json.loads(line) for line in run.stdout.splitlines()], run.stderr.strip()
 
