@@ -3,13 +3,26 @@
 Vera looks (viewer), Carla looks after (caregiver); Sam supports, Fay mints and Ada administers for the operator.
 """
 
+import os
+
 import pytest
 from hypothesis import settings
+
+from tests.running import TEST_POSTGRES, migrated
 
 settings.register_profile("panal", deadline=None)  # how long an example takes says how busy this machine is
 settings.load_profile("panal")
 
 NOW_MS = 1_790_000_000_000
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    """On PostgreSQL the tests' own database is a copy of the one that is migrated once for all processes."""
+    from django.db import connection
+
+    if server := os.environ.get(TEST_POSTGRES):
+        connection.settings_dict["TEST"]["TEMPLATE"] = migrated(server)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A real `panal serve` on free ports and a folder of its own, ended by whoever started it: for tests and benchmarks."""
 
 import atexit
+import fcntl
 import json
 import os
 import random
@@ -30,6 +31,7 @@ PATIENCE_S = 60.0
 """How long a test waits for what must come: a busy machine is no fault. What must be quick is measured elsewhere."""
 SQLITE = "panal.sqlite3"
 TEST_POSTGRES = "TEST_POSTGRES_URL"  # set by panal/control/testing.py, and by nobody who has a database to lose
+TEST_SHARED = "TEST_SHARED_FOLDER"  # of all processes of a run of tests; set there too
 
 
 class Panal:
@@ -60,7 +62,7 @@ class Panal:
     def __enter__(self) -> "Panal":
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.is_copy and not self.postgres:
-            shutil.copyfile(_migrated(""), self.folder / SQLITE)
+            shutil.copyfile(migrated(""), self.folder / SQLITE)
         self.start()
         return self
 
@@ -184,17 +186,34 @@ def new_postgres(is_copy: bool = False) -> str:
     if not server:
         return ""
     name = "panal_" + secrets.token_hex(6)
-    template = f" TEMPLATE {_migrated(server)}" if is_copy else ""
+    template = f" TEMPLATE {migrated(server)}" if is_copy else ""
     with psycopg.connect(server, autocommit=True) as postgres:
         postgres.execute(f"CREATE DATABASE {name}{template}".encode())
     return urlsplit(server)._replace(path="/" + name).geturl()
 
 
 @cache
-def _migrated(server: str) -> str:
-    """A database in which nothing is but what migrations make: a SQLite's path, or a name on a PostgreSQL server."""
-    folder = Path(tempfile.mkdtemp(prefix="panal-migrated-"))
+def migrated(server: str) -> str:
+    """A database in which nothing is but what migrations make: a SQLite's path, or a name on a PostgreSQL server.
+
+    All processes of a run of tests have the same one: who wants it first makes it, and the others wait.
+    """
+    folder = Path(os.environ.get(TEST_SHARED) or _own_folder())
+    known = folder / "migrated.txt"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not known.exists():
+            known.write_text(_migrate(server, folder))
+    return known.read_text()
+
+
+def _own_folder() -> str:
+    folder = tempfile.mkdtemp(prefix="panal-migrated-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _migrate(server: str, folder: Path) -> str:
     url = new_postgres() if server else ""
     subprocess.run(
         [sys.executable, "-c", "from panal.cli.start import django_with; django_with()"],

@@ -40,6 +40,8 @@ def _postgres() -> str:
 if DATABASE not in ("", "sqlite", "postgres"):
     raise SystemExit(f"PANAL_TEST_DB={DATABASE}: sqlite or postgres.")
 os.environ["PANAL_DATA"] = _folder()
+if "TEST_SHARED_FOLDER" not in os.environ:  # the processes of pytest-xdist have it from the one that began them
+    os.environ["TEST_SHARED_FOLDER"] = _folder()
 if DATABASE == "postgres":
     os.environ["DATABASE_URL"] = os.environ["TEST_POSTGRES_URL"] = _postgres()
 

@@ -51,8 +51,9 @@ class Household:
         return f"/devices/{self.devices[number]['device_id']}/"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
+    """A module's own: which modules meet in one process is chance, and each leaves sectors, falls and people behind."""
     with Panal(tmp_path_factory.mktemp("panal"), PANAL_BENCH="1") as panal:
         panal.user(EMAIL, password=PASSWORD)
         household = Household(panal)
