@@ -5,11 +5,9 @@ A board here is what it says: it asks, reads the artifact in parts of 4 KB, and 
 
 import asyncio
 import json
-import os
 import random
 import tempfile
 import time
-import urllib.request
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -17,18 +15,16 @@ from statistics import quantiles
 from typing import Any, NamedTuple
 
 import uvloop
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from benchmarks.ingest import UNLIMITED, events
 from benchmarks.report import Figure, under
-from panal.cells.updates import messages, releases
+from panal.cells.updates import messages
+from tests.rollouts import released, rest, shipper, trusted
 from tests.running import Panal
 
 BOARDS, TALKERS, FAILING = 2000, 32, 0.05
 ASKS_EACH_S = 250
 EVENTS_EACH_S = 50
-ARTIFACT_BYTES = 64 * 1024
 MOST_RATIO = 6
 """Of the p99 of an event while 2,000 boards update to that without them."""
 PATIENCE_S = 240
@@ -76,36 +72,19 @@ class Run(NamedTuple):
 def rolled_out(seconds: float) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder, Panal(Path(folder), **UNLIMITED) as panal:
         panal.user("alice@panal.example")
-        panal.run("user", "create", "ada@panal.example", "--password", "una clave larga 2", "--role", "staff")
-        scopes = ("--scopes", "read,operate,configure", "--json")
-        token = json.loads(panal.run("token", "create", "ada@panal.example", *scopes))["token"]
+        token = shipper(panal)
         secrets = panal.mint("wearable-1", BOARDS, "--account", "Casa")
         boards = [Board(secret, random.Random(n).random() < FAILING) for n, secret in enumerate(secrets)]
-        key = _trusted(panal, Path(folder))
+        key = trusted(panal, Path(folder))
         uvloop.run(_introduce(panal, boards))
         alone = uvloop.run(_events(panal, max(5.0, seconds)))
-        good = _release(panal, Path(folder), key, "1.1.0")
+        good = released(panal, Path(folder), key, "1.1.0")
         going = uvloop.run(_roll_out(panal, token, boards, good, 10))
-        bad = _release(panal, Path(folder), key, "1.2.0")
+        bad = released(panal, Path(folder), key, "1.2.0")
         for board in boards:
             board.offers.clear()
         stopping = uvloop.run(_roll_out(panal, token, boards, bad, 3))
     return _figures(alone, going, stopping)
-
-
-def _trusted(panal: Panal, folder: Path) -> rsa.RSAPrivateKey:
-    key = rsa.generate_private_key(messages.EXPONENT, 8 * messages.SIGNATURE_BYTES)
-    public = folder / "key.pub"
-    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    panal.run("updates", "trust", str(public))
-    return key
-
-
-def _release(panal: Panal, folder: Path, key: rsa.RSAPrivateKey, version: str) -> int:
-    path = folder / f"{version}.panal"
-    path.write_bytes(releases.of_files([("panal/a.mpy", os.urandom(ARTIFACT_BYTES))], "wearable-1", version, 0, key))
-    panal.run("updates", "release", str(path))
-    return int(panal.rows("SELECT max(id) FROM updates_release")[0][0])
 
 
 async def _introduce(panal: Panal, boards: list[Board]) -> None:
@@ -137,25 +116,17 @@ async def _events(panal: Panal, seconds: float, ended: asyncio.Event | None = No
     return waits
 
 
-def _rest(panal: Panal, token: str, method: str, path: str, body: Any = None) -> Any:
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{panal.url}/api/v1/manage/updates{path}", data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
-
-
 async def _roll_out(panal: Panal, token: str, boards: list[Board], release: int, error_pct: float) -> Run:
     stages = [{"percent": percent, "success_pct": success, "error_pct": error_pct} for percent, success in STAGES]
     body = {"release": release, "account": 1, "stages": stages, "jitter_s": 0}
     begun, ended = time.perf_counter(), asyncio.Event()
-    made = await asyncio.to_thread(_rest, panal, token, "POST", "/rollouts", body)
+    made = await asyncio.to_thread(rest, panal, token, "POST", "/rollouts", body)
     measuring = asyncio.create_task(_events(panal, 0, ended))
     boards_live = [asyncio.create_task(_live(panal, boards[n::TALKERS])) for n in range(TALKERS)]
     found = made
     while found["state"] == "running" and time.perf_counter() - begun < PATIENCE_S:
         await asyncio.sleep(1)
-        found = await asyncio.to_thread(_rest, panal, token, "GET", f"/rollouts/{made['id']}")
+        found = await asyncio.to_thread(rest, panal, token, "GET", f"/rollouts/{made['id']}")
     seconds = time.perf_counter() - begun
     for task in boards_live:
         task.cancel()
