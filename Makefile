@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 SETUP := $(PYTHON) tools/setup.py
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Images of containers often set it; every `panal` would compile all its sources anew, half of its start.
+# Images of containers often set it; every `panal` would compile all its sources anew, two fifths of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
