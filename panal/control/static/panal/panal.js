@@ -85,7 +85,7 @@ for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end,
 function isInUse(part) {
   const active = document.activeElement;
   const isTyping = part.contains(active) && active.matches("input:not(.light-level), select, textarea");
-  return isTyping || part.contains(pressed) || part.querySelector("input[name=device]:checked, dialog[open], details[open]:not([data-place]), [data-held], .htmx-request") !== null;
+  return isTyping || part.contains(pressed) || part.querySelector("input[name=device]:checked, [data-bulk-kept] input:checked, dialog[open], details[open]:not([data-place]), [data-held], .htmx-request") !== null;
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {

@@ -23,11 +23,6 @@ document.addEventListener("click", (event) => {
   count(form);
 });
 
-// A list is not replaced while something in it is ticked
-document.addEventListener("htmx:beforeRequest", (event) => {
-  if (event.detail.elt.querySelector?.("[data-bulk-kept] input:checked")) event.preventDefault();
-});
-
 document.addEventListener("keydown", (event) => {
   const isBusy = event.target.closest("input, select, textarea, dialog") || document.querySelector("dialog[open]");
   if (isBusy || event.ctrlKey || event.metaKey || event.altKey) return;
