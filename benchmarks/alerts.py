@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from benchmarks.report import Figure, under
-from tests.running import Panal, until
+from tests.running import UNLIMITED, Panal, until
 from tests.sinks import MailServer, Webhook
 from tests.visitor import Visitor
 
@@ -28,7 +28,6 @@ LEAST = 30
 """Notices of one round, however slow the machine is."""
 FLOODERS = 2
 ALICE, PASSWORD = "alice@panal.example", "una clave larga 1"
-UNLIMITED = {"PANAL_RATE_DEVICE_PER_MIN": "10000000", "PANAL_RATE_ADDRESS_PER_MIN": "100000000"}
 
 
 def handed_over(seconds: float) -> list[Figure]:

@@ -10,9 +10,8 @@ import time
 from pathlib import Path
 
 from benchmarks.idle import memory_mb
-from benchmarks.ingest import UNLIMITED
 from benchmarks.report import Figure
-from tests.running import Panal
+from tests.running import UNLIMITED, Panal
 
 DEVICES = 5000
 CONNECT_S = 180

@@ -18,13 +18,12 @@ import uvloop
 from benchmarks.load import Load, hammer, post
 from benchmarks.report import Figure, at_least, cost_of
 from panal.board.outbox import new_uid
-from tests.running import Panal
+from tests.running import UNLIMITED, Panal
 
 GOAL = 0.5
 ROUNDS = 3
 DEVICES = 64
 UID = b"u" * 36
-UNLIMITED = {"PANAL_RATE_DEVICE_PER_MIN": "10000000", "PANAL_RATE_ADDRESS_PER_MIN": "100000000"}
 
 
 def sqlite(seconds: float) -> list[Figure]:

@@ -20,11 +20,10 @@ from typing import Any, NamedTuple
 import psutil
 import uvloop
 
-from benchmarks.ingest import UNLIMITED
 from benchmarks.mqtt import PUBLISH, Caller, Line, bare_broker, text
 from benchmarks.report import Figure, at_least, cost_of, under
 from panal.cells.lights.machine import Lights
-from tests.running import Panal
+from tests.running import UNLIMITED, Panal
 
 BOARDS, CHANNELS = 500, 2
 EACH_S = BOARDS * CHANNELS

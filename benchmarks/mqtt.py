@@ -18,10 +18,9 @@ from typing import NamedTuple
 import psutil
 import uvloop
 
-from benchmarks.ingest import UNLIMITED
 from benchmarks.report import Figure, at_least, cost_of
 from panal.board.outbox import new_uid
-from tests.running import Panal
+from tests.running import UNLIMITED, Panal
 
 GOAL = 0.3
 ROUNDS = 3

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 import uvloop
 
-from benchmarks.ingest import UNLIMITED, events
+from benchmarks.ingest import events
 from benchmarks.report import Figure, under
 from panal.cells.updates import messages
 from tests.rollouts import released, rest, shipper, trusted
-from tests.running import Panal
+from tests.running import UNLIMITED, Panal
 
 BOARDS, TALKERS, FAILING = 2000, 32, 0.05
 ASKS_EACH_S = 250

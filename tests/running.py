@@ -29,6 +29,8 @@ READY = re.compile(r"ready at (?P<url>\S+) \(MQTT (?P<mqtt>\d+), streams (?P<str
 START_S = 180
 PATIENCE_S = 60.0
 """How long a test waits for what must come: a busy machine is no fault. What must be quick is measured elsewhere."""
+UNLIMITED = {"PANAL_RATE_DEVICE_PER_MIN": "10000000", "PANAL_RATE_ADDRESS_PER_MIN": "100000000"}
+"""Settings for one machine that is many boards."""
 SQLITE = "panal.sqlite3"
 TEST_POSTGRES = "TEST_POSTGRES_URL"  # set by panal/control/testing.py, and by nobody who has a database to lose
 TEST_SHARED = "TEST_SHARED_FOLDER"  # of all processes of a run of tests; set there too

@@ -13,12 +13,11 @@ import psutil
 import pytest
 
 from tests.faults.senders import HttpSender, MqttSender
-from tests.running import Panal
+from tests.running import UNLIMITED, Panal
 
 DEVICES = 50
 EVENTS_EACH = 100
 KILLS = 10
-UNLIMITED = {"PANAL_RATE_DEVICE_PER_MIN": "1000000", "PANAL_RATE_ADDRESS_PER_MIN": "1000000"}
 
 
 @pytest.mark.timeout(600)

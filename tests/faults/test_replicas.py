@@ -21,7 +21,7 @@ import requests
 from panal.gateway.broker import binary, new_access
 from tests.end_to_end.boards import VirtualBoard
 from tests.faults.senders import HttpSender, MqttSender
-from tests.running import PATIENCE_S, TEST_POSTGRES, Panal, drop_postgres, free_port, new_postgres, until
+from tests.running import PATIENCE_S, TEST_POSTGRES, UNLIMITED, Panal, drop_postgres, free_port, new_postgres, until
 
 pytestmark = pytest.mark.skipif(not os.environ.get(TEST_POSTGRES), reason="several servers need PostgreSQL")
 
@@ -30,7 +30,6 @@ MEMBERS = ("one", "two", "three")
 DEVICES = 10
 EVENTS_EACH = 40
 KILLS = 6
-UNLIMITED = {"PANAL_RATE_DEVICE_PER_MIN": "1000000", "PANAL_RATE_ADDRESS_PER_MIN": "1000000"}
 
 
 class Ports(NamedTuple):
