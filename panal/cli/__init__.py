@@ -5,6 +5,8 @@ from importlib import import_module
 
 import typer
 
+from .start import reading
+
 # every one is light to import: Django comes in when a command runs
 SUBJECTS = ("user", "device", "board", "token", "virtual", "tls", "care", "updates")
 COMMANDS = ("serve", "demo", "doctor")
@@ -26,6 +28,8 @@ def application() -> typer.Typer:
 
 def main() -> None:
     try:
-        application()()
+        with reading():
+            app = application()
+        app()
     except KeyboardInterrupt:
         sys.exit(130)

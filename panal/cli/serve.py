@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .start import Data, django_with
+from .start import Data, django_with, reading
 
 
 def serve(
@@ -40,10 +40,11 @@ def run(settings, companions=(), started=None) -> None:  # type: ignore[no-untyp
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     logging.getLogger("picows").setLevel(max(logging.WARNING, logging.getLogger().level))  # else every peer
-    import uvloop
+    with reading():
+        import uvloop
 
-    from panal.gateway.broker import BrokerFailed
-    from panal.server import PortTaken, Server
+        from panal.gateway.broker import BrokerFailed
+        from panal.server import PortTaken, Server
 
     async def main() -> None:
         await Server(settings, companions).run(started or announce)

@@ -54,10 +54,16 @@ def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
     items[:] = [item for item in items if _has_database(item)]
 
 
-def pytest_collection_finish() -> None:
-    """Six thousand tests are never garbage: to look through them after each module took a second each time."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[Any]:
+    """Six thousand tests are never garbage: to look through them after each module took a second each time, and while
+    they are read a third of the time of that."""
+    gc.disable()
+    result = yield
     gc.collect()
     gc.freeze()
+    gc.enable()
+    return result
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
