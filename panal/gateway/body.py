@@ -6,6 +6,7 @@ every colon of the text stands either after a key or inside a string, so a repea
 """
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from panal.protocol.errors import BadRequest, PanalError, TooLarge
 
 MAX_BYTES = 64 * 1024
 _decoder = msgspec.json.Decoder()
+_BEGINS_WITH_UID = re.compile(rb'\s*\{\s*"uid"\s*:\s*"([0-9A-Za-z_-]{1,64})"')
 
 
 def decode(data: bytes, max_bytes: int = MAX_BYTES) -> Any:
@@ -41,6 +43,22 @@ def decode_object(data: bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     if type(document) is not dict:
         raise not_object()
     return document
+
+
+def uid_in(data: bytes) -> str | None:
+    """The uid that a document bears which `decode` refuses: whoever sent it must hear that it will never be taken.
+
+    Of what is too long only the beginning is read: further in, it could be the uid of something else.
+    """
+    if len(data) > MAX_BYTES:
+        begins = _BEGINS_WITH_UID.match(data)
+        return begins[1].decode() if begins else None
+    try:
+        document = json.loads(data, parse_int=str)
+    except (ValueError, RecursionError):
+        return None
+    uid = document.get("uid") if type(document) is dict else None
+    return uid if type(uid) is str and uid.isascii() else None
 
 
 def not_object() -> PanalError:

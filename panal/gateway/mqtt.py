@@ -100,7 +100,7 @@ class Bridge:
             return
         try:
             if leaf == "event":
-                self._take_event(device_id, json_body.decode_object(data, MAX_BYTES))
+                self._take_event_in(device_id, data)
             elif leaf in self._leaves:
                 self._take_leaf(device_id, leaf, json_body.decode(data, MAX_BYTES))
             else:
@@ -131,6 +131,14 @@ class Bridge:
                 self._start(leaf.then(hub, message, answer), name)
 
         self._context.ledger.put(leaf.kind, message, leaf.urgent, done)
+
+    def _take_event_in(self, device_id: str, data: bytes) -> None:
+        try:
+            body = json_body.decode_object(data, MAX_BYTES)
+        except PanalError as error:
+            self._refuse(device_id, json_body.uid_in(data), error)
+            return
+        self._take_event(device_id, body)
 
     def _take_event(self, device_id: str, body: dict[str, Any]) -> None:
         """An event: `accepted` after the commit; one that can never be taken is answered with why."""

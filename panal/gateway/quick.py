@@ -9,6 +9,9 @@ An answer may also take its connection over, as a WebSocket does: `hand_over`.
 
 The head of a device hardly changes from one request to the next; it is parsed once, by the same llhttp that uvicorn
 uses, and remembered.
+
+A head is bounded here too, in bytes and in time, since uvicorn takes any: who never ends one keeps a connection, and
+some thousands of these would keep everybody else out.
 """
 
 import asyncio
@@ -18,13 +21,22 @@ from typing import Any, ClassVar, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from .errors import Headers
+from panal.protocol.errors import BadRequest, PanalError, Unavailable
+
+from . import body as json_body
+from .errors import Headers, document_of, headers_of
 from .http import DeviceApi, Head, credentials, heads_of, is_json
 
 CONNECTION = "panal.connection"
 """In the ASGI scope: the `QuickProtocol` that the request came on."""
 MAX_HEAD = 2048
 HEADS = 2048
+LONGEST_HEAD = 64 * 1024
+"""Of what uvicorn reads, give or take one piece from the socket."""
+HEAD_S = 20.0
+"""Within this a head is whole, from the connection or from its first byte on."""
+LONG = BadRequest("too_large", f"a head has at most {LONGEST_HEAD} bytes")
+SLOW = Unavailable("too_slow", f"a head comes within {HEAD_S:.0f} s")
 UNUSUAL = {b"expect", b"transfer-encoding", b"upgrade", b"x-forwarded-for", b"x-forwarded-proto"}
 
 
@@ -42,11 +54,26 @@ class QuickProtocol(HttpToolsProtocol):
         self._is_waiting = False  # for an answer on the short way
         self._held = b""  # what came meanwhile
         self._is_closing = False
+        self._head_size = 0
+        self._head_late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_came()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         self._between_messages = False
+        self._expect_head()
         super().on_message_begin()
         cast(dict[str, Any], self.scope)[CONNECTION] = self
+
+    def on_headers_complete(self) -> None:
+        self._head_came()
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._between_messages = True
@@ -57,7 +84,38 @@ class QuickProtocol(HttpToolsProtocol):
             self._held += data
             self.flow.pause_reading()
         elif not self._take(data):
+            awaited = self._head_late
             super().data_received(data)
+            self._bound_head(awaited, len(data))
+
+    def _expect_head(self) -> None:
+        self._head_size = 0
+        if self._head_late is None:
+            self._head_late = self.loop.call_later(HEAD_S, self._refuse_head, SLOW)
+
+    def _head_came(self) -> None:
+        if self._head_late is not None:
+            self._head_late.cancel()
+            self._head_late = None
+
+    def _bound_head(self, awaited: asyncio.TimerHandle | None, received: int) -> None:
+        """After a piece: whether the head that was awaited before it still is; or what came was nothing at all."""
+        if self._head_late is None and self._is_idle() and self.transport.get_protocol() is self:  # no WebSocket by now
+            self._expect_head()
+        elif self._head_late is not None and self._head_late is awaited:
+            self._head_size += received
+            if self._head_size > LONGEST_HEAD:
+                self._refuse_head(LONG, 431)
+
+    def _refuse_head(self, why: PanalError, status: int = 503) -> None:
+        """Answer, where an answer is awaited and no other one is on its way; then close."""
+        self._head_came()
+        if self.transport.is_closing():
+            return
+        if not self._between_messages and (self.cycle is None or self.cycle.response_complete):
+            extra = [(b"connection", b"close"), *headers_of(why, status)]
+            self.transport.write(response(status, extra, json_body.encode(document_of(why))))
+        self.transport.close()
 
     def _take(self, data: bytes) -> bool:
         """Take the short way, if this is one whole request for it."""
@@ -68,6 +126,7 @@ class QuickProtocol(HttpToolsProtocol):
         if head is None or len(data) != end + head.length:
             return False
         self._unset_keepalive_if_required()
+        self._head_came()
         self._is_waiting = True
         if self.api.take(head, data[end:], self.client[0], self.scheme or "http", self._tell):
             return True

@@ -3,9 +3,9 @@
 from typing import Any
 
 from panal.gateway.cell import Answered, Call, Handlers, Hub, Leaf, Path, Reaction
-from panal.gateway.store import DomainEvent, OpenCommand
+from panal.gateway.store import DomainEvent, Identity, OpenCommand
 from panal.protocol import instants
-from panal.protocol.errors import BadRequest, Forbidden
+from panal.protocol.errors import BadRequest, Forbidden, Unauthorized
 
 from . import messages
 
@@ -50,9 +50,17 @@ async def commands(hub: Hub, call: Call) -> Answered:
         found = await _open(hub, device_id)
         if not found and wait_s and await news.wait(wait_s):
             found = await _open(hub, device_id)
+            await _require_still(hub, call.caller)
     for command in found:
         hub.post("devices.sent", messages.Sent(device_id, command.id, hub.now_ms()), urgent=True)
     return 200, [messages.build_command_http(command) for command in found]
+
+
+async def _require_still(hub: Hub, caller: Identity) -> None:
+    """Who waited for news may have lost the token meanwhile."""
+    now = await hub.identities.get(caller.device_id)
+    if now is None or now.token_sha256 != caller.token_sha256:
+        raise Unauthorized("unauthorized", "unknown device or wrong key")
 
 
 def _wait_s(text: str | None) -> float:

@@ -6,8 +6,7 @@ Instants are int milliseconds since 1970 UTC. Unknown fields are ignored, missin
 
 from collections import namedtuple
 
-from panal.protocol import fields, instants
-from panal.protocol.codec import INT_MAX
+from panal.protocol import codec, fields, instants, twin
 from panal.protocol.errors import BadRequest, PanalError
 
 # at the first contact and on every MQTT connection; transport is "http" or "mqtt"
@@ -51,7 +50,7 @@ def parse_hello(body: dict, device_id: str, now_ms: int) -> Hello:
         fields.text(body, "hw_id", MAX_NAME),
         fields.text(body, "ip", MAX_NAME),
         fields.text(body, "reset_cause", MAX_NAME),
-        fields.whole(body, "boot_count", 0, INT_MAX),
+        fields.whole(body, "boot_count", 0, codec.INT_MAX),
         fields.text(body, "mode", MAX_NAME),
         None,
     )
@@ -68,7 +67,7 @@ def parse_register(body: dict, device_id: str, now_ms: int) -> Hello:
         fields.text(body, "hwId", MAX_NAME),
         fields.text(body, "ip", MAX_NAME),
         fields.text(body, "resetCause", MAX_NAME),
-        fields.whole(body, "bootCount", 0, INT_MAX),
+        fields.whole(body, "bootCount", 0, codec.INT_MAX),
         fields.text(body, "mode", MAX_NAME),
         _state(body.get("state")),
     )
@@ -76,6 +75,8 @@ def parse_register(body: dict, device_id: str, now_ms: int) -> Hello:
 
 def _state(value):
     """`state` at registration: a word of the board or a document; what the board first reports."""
+    if isinstance(value, dict) and len(codec.encode(value)) > twin.MAX_BYTES:
+        raise fields.bad("state", "at most %d bytes" % twin.MAX_BYTES)
     if value is None or isinstance(value, dict):
         return value
     if isinstance(value, str) and len(value) <= MAX_NAME:
@@ -158,7 +159,7 @@ def parse_reported(body: dict, device_id: str, now_ms: int) -> Reported:
     state = fields.an_object(body, "state")
     if state is None:
         raise fields.missing("state")
-    version = fields.whole(body, "version", 0, INT_MAX)
+    version = fields.whole(body, "version", 0, codec.INT_MAX)
     return Reported(device_id, now_ms, 0 if version is None else version, state)
 
 

@@ -115,6 +115,12 @@ def test_a_path_that_is_not_there_is_json_too(program, path):
     refused(program.get(path), 404, "not_found")
 
 
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/v1/events/ingest/", "/api/v1//events/ingest", "/api/health"])
+def test_what_is_sent_to_a_path_that_is_not_there_is_refused_in_json(path):
+    client = Client(enforce_csrf_checks=True)
+    refused(client.post(path, "{}", content_type="application/json"), 404, "not_found")
+
+
 def test_a_body_over_the_limit_is_413(program):
     for size in (70_000, 2_000_000):
         response = program.post(f"{BASE}/sectors", b'"' + b"x" * size + b'"', "application/json")

@@ -56,6 +56,27 @@ async def test_an_event_that_can_never_be_taken_is_answered_with_the_reason(stor
     assert "FALL" in refused["error"]["allowed"]
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        '"data": {"x": NaN}',
+        '"at_ms": 1, "at_ms": 2',
+        '"data": ' + "[" * 10 + "]" * 10,
+        '"data": {"x": 99999999999999999999}',
+        '"data": {"x": "\\u0000"}',
+        '"data": {"x": "' + "y" * 66_000 + '"}',
+    ],
+)
+async def test_what_is_no_json_of_ours_is_refused_by_its_uid(store: MemoryStore, boards: Any, rest: str) -> None:
+    """A board would send it for ever, and what comes after it would wait."""
+    board = await boards("A", store.add("A"))
+    board.say("event", f'{{"uid": "{"1" * 36}", "kind": "FALL", {rest}}}'.encode())
+    await until(lambda: board.of("accepted"))
+    [refused] = board.of("accepted")
+    assert (refused["uid"], set(refused)) == ("1" * 36, {"uid", "error"})
+    assert not store.events
+
+
 async def test_a_uid_of_another_device_is_refused(store: MemoryStore, boards: Any) -> None:
     first, second = await boards("A", store.add("A")), await boards("B", store.add("B"))
     event = an_event()

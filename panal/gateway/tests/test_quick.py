@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from panal.gateway import quick
 from panal.gateway.gateway import Gateway
 from panal.gateway.quick import MAX_HEAD, head_of
 
@@ -298,6 +299,49 @@ async def test_an_idle_connection_is_closed(serve: Any, token: str) -> None:
     line = await served.connect()
     assert (await line.ask(request(token)))[0] == 201
     assert await asyncio.wait_for(line.reader.read(), 60) == b""
+
+
+GET = b"GET /api/health HTTP/1.1\r\nHost: panal\r\n"
+
+
+@pytest.mark.parametrize("begun", [b"", b"\r\n", b"GET /api/he", GET + b"X-A: 1\r\n", b"POST"])
+async def test_who_never_ends_a_head_is_let_go(
+    serve: Any, token: str, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(quick, "HEAD_S", 0.2)
+    served = await serve()
+    fresh, used = await served.connect(), await served.connect()
+    assert (await used.ask(request(token)))[0] == 201
+    for line in (fresh, used):
+        line.writer.write(begun)
+        if begun.strip():
+            status, headers, body = await line.answer()
+            assert (status, json.loads(body)["error"]["code"], "retry-after" in headers) == (503, "too_slow", True)
+        assert await asyncio.wait_for(line.reader.read(), 60) == b""
+
+
+async def test_an_answer_may_take_longer_than_a_head(
+    serve: Any, store: MemoryStore, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quick, "HEAD_S", 0.05)
+    served, blocked = await serve(), Blocked(store)
+    ordinary, quickly = await served.connect(), await served.connect()
+    ordinary.writer.write(request(token, None, "Expect: nothing"))
+    quickly.writer.write(request(token))
+    await until(blocked.began.is_set)
+    await asyncio.sleep(0.2)
+    blocked.may_commit.set()
+    assert [(await line.answer())[0] for line in (ordinary, quickly)] == [201, 201]
+
+
+@pytest.mark.parametrize("more", [b"X-A: " + b"b" * 10_000_000, b"X-A: b\r\n" * 1_000_000])
+async def test_a_head_without_end_is_refused(serve: Any, token: str, more: bytes) -> None:
+    served = await serve()
+    line = await served.connect()
+    line.writer.write(GET + more)
+    status, headers, body = await line.answer()
+    assert (status, headers["connection"], json.loads(body)["error"]["code"]) == (431, "close", "too_large")
+    assert served.received < 1_000_000
 
 
 async def test_limits_hold_on_the_short_way(serve: Any, store: MemoryStore, gateway: Gateway, token: str) -> None:

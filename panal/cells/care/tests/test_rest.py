@@ -10,6 +10,7 @@ from panal.cells.care.models import Event
 from panal.cells.devices.claims import move_device
 from panal.control.tests.cases import PEOPLE, PermissionCases
 from panal.control.tests.pages import queries_of
+from panal.protocol import instants
 from panal.protocol.errors import BadRequest, NotFound
 
 BASE = "/api/v1/manage"
@@ -102,6 +103,18 @@ def test_an_unknown_kind_is_refused_with_those_there_are(client, alice):
 def test_samples_are_in_g_with_their_times(client, alice, event):
     client.force_login(alice)
     assert client.get(f"{BASE}/events/{event.id}/samples").json()["points"] == [[0, -20, 0.0, 0.0, 1.0]]
+
+
+@pytest.mark.parametrize("at_ms", [222_000_000_000_000, instants.LATEST_MS])
+@pytest.mark.parametrize("zone", ["America/Costa_Rica", "Pacific/Auckland"])
+def test_whatever_a_boards_clock_says_its_event_is_shown(client, alice, happens, at_ms, zone):
+    alice.time_zone = zone
+    alice.save()
+    client.force_login(alice)
+    made = happens(at_ms=at_ms)
+    paths = (f"{BASE}/events", f"{BASE}/events/{made.pk}", f"{BASE}/alerts", f"/events/{made.pk}/", "/events/", "/")
+    for path in paths:
+        assert client.get(path).status_code == 200, path
 
 
 def test_an_event_stays_with_the_account_it_happened_in(alice, charlie, event, device, other_account, actor):

@@ -12,7 +12,7 @@ from panal.cells.devices.messages import Hello, Sent
 from panal.gateway.cell import Call
 from panal.gateway.store import Desired, DomainEvent, OpenCommand
 from panal.gateway.tests.memory import MemoryStore, identity
-from panal.protocol.errors import BadRequest, Forbidden
+from panal.protocol.errors import BadRequest, Forbidden, Unauthorized
 
 NOW = 1_795_222_923_000
 COMMAND = OpenCommand(str(uuid.uuid4()), "identify", {}, NOW, NOW + 60_000, "ab")
@@ -30,6 +30,10 @@ class Hub:
         self.posted: list[Any] = []
         self.waited: list[float] = []
         self.while_waiting: Any = lambda: None
+        self.identities, self.known = self, identity("A", "t")
+
+    async def get(self, device_id: str) -> Any:
+        return self.known
 
     def now_ms(self) -> int:
         return NOW
@@ -96,6 +100,20 @@ async def test_a_long_poll_looks_before_it_waits_and_again_when_there_is_news() 
     assert (status, [command["id"] for command in found], hub.waited) == (200, [COMMAND.id], [25.0])
     await gateway.commands(hub, call(query={"waitS": "25"}))
     assert hub.waited == [25.0]
+
+
+async def test_who_loses_the_token_while_waiting_hears_nothing() -> None:
+    hub: Any = Hub()
+
+    def rotated() -> bool:
+        hub.known = identity("A", "another token")
+        hub.store.commands["A"].append(COMMAND)
+        return True
+
+    hub.while_waiting = rotated
+    with pytest.raises(Unauthorized):
+        await gateway.commands(hub, call(query={"waitS": "25"}))
+    assert hub.posted == []
 
 
 async def test_a_wait_has_a_bound_and_must_be_a_number() -> None:

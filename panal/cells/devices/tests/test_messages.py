@@ -33,6 +33,15 @@ class Telemetry(unittest.TestCase):
                 messages.parse_telemetry(body, "A", NOW)
 
 
+class Registers(unittest.TestCase):
+    def test_a_state_that_could_never_be_kept_is_refused(self) -> None:
+        for state in (None, "armed", {"k": "x" * 8000}):
+            self.assertEqual(messages.parse_register({"state": state}, "A", NOW).state, state)
+        for state in ("x" * 9000, {"k": "x" * 9000}, 5):
+            with self.assertRaises(BadRequest):
+                messages.parse_register({"state": state}, "A", NOW)
+
+
 class Answers(unittest.TestCase):
     def test_an_answer_has_one_of_three_outcomes(self) -> None:
         answer = messages.parse_answer({"id": UID, "status": "done", "result": [1]}, "A", NOW)
