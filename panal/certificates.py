@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -21,6 +22,10 @@ RENEW_BEFORE = timedelta(days=60)
 BACKDATED = timedelta(days=1)  # for boards and computers whose clock is a little behind
 
 Key = ec.EllipticCurvePrivateKey
+
+
+class CertificatesError(Exception):
+    """Certificates that cannot be made or renewed; the text is for the operator."""
 
 
 class Files(NamedTuple):
@@ -43,9 +48,22 @@ def ensure(folder: Path, names: Collection[str], now: datetime) -> bool:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = files_in(folder)
-    authority, authority_key, made = _authority(files, now)
-    if not made and _serves(files, authority, names, now):
+    if not files.authority.exists():
+        _make_authority(files, now)
+    authority = _certificate_in(files.authority)
+    authority_key = _authority_key(files, authority)
+    if _serves(files, authority, names, now):
         return False
+    if authority_key is None:
+        raise CertificatesError(
+            f"The server's certificate must be made anew: bring {files.authority_key.name} back to {folder};"
+            f" a new authority would lock out every board that pins {files.authority.name}."
+        )
+    if authority.not_valid_after_utc <= now:
+        raise CertificatesError(
+            f"{files.authority} ended on {authority.not_valid_after_utc:%Y-%m-%d}: move {folder} away, run this again,"
+            " and give the new authority to every board."
+        )
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = server_certificate(authority, authority_key, key, {*names, *names_in(files.certificate)}, now)
     _write_key(files.key, key)
@@ -55,7 +73,7 @@ def ensure(folder: Path, names: Collection[str], now: datetime) -> bool:
 
 def names_in(path: Path) -> set[str]:
     """Host names and addresses that the certificate in a file is valid for; none where there is no file."""
-    return names_of(x509.load_pem_x509_certificate(path.read_bytes())) if path.exists() else set()
+    return names_of(_certificate_in(path)) if path.exists() else set()
 
 
 def expires_at(path: Path) -> datetime:
@@ -63,29 +81,75 @@ def expires_at(path: Path) -> datetime:
     return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
 
 
-def _authority(files: Files, now: datetime) -> tuple[x509.Certificate, Key, bool]:
+def _make_authority(files: Files, now: datetime) -> None:
     """The authority is made once: a new one would lock out every board that pinned the old one."""
-    if files.authority.exists() and files.authority_key.exists():
-        key = serialization.load_pem_private_key(files.authority_key.read_bytes(), None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
-        return x509.load_pem_x509_certificate(files.authority.read_bytes()), key, False
+    if files.certificate.exists():
+        raise CertificatesError(
+            f"There is {files.certificate} but not the authority that signed it: bring {files.authority.name} and"
+            f" {files.authority_key.name} back, or move {files.certificate} away for a new authority."
+        )
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = authority_certificate(key, now)
     _write_key(files.authority_key, key)
     _write(files.authority, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
-    return certificate, key, True
+
+
+def _authority_key(files: Files, authority: x509.Certificate) -> Key | None:
+    """None where it is kept elsewhere."""
+    if not files.authority_key.exists():
+        return None
+    key = _key_in(files.authority_key)
+    if key is None:
+        raise CertificatesError(f"{files.authority_key} is not a private key: restore it from where you keep a copy.")
+    if key.public_key() != authority.public_key():
+        raise CertificatesError(
+            f"{files.authority_key} does not belong to {files.authority.name}: bring back the two that belong together."
+        )
+    return key
+
+
+def _certificate_in(path: Path, or_else: str = "") -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except ValueError:
+        raise CertificatesError(
+            f"{path} is not a certificate: restore it from where you keep a copy{or_else}."
+        ) from None
+
+
+def _key_in(path: Path) -> Key | None:
+    """None where the file holds no key of our kind."""
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it is locked with a password
+        return None
+    return key if isinstance(key, ec.EllipticCurvePrivateKey) else None
 
 
 def _serves(files: Files, authority: x509.Certificate, names: Collection[str], now: datetime) -> bool:
-    if not (files.certificate.exists() and files.key.exists()):
+    if not files.certificate.exists():
         return False
-    certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    certificate = _certificate_in(files.certificate, ", or remove it and run this again")
+    key = _key_in(files.key) if files.key.exists() else None
+    if key is None or key.public_key() != certificate.public_key():
+        return False
     enough = set(names) <= names_of(certificate)
-    return enough and certificate.issuer == authority.subject and certificate.not_valid_after_utc > now + RENEW_BEFORE
+    return enough and _signed(certificate, authority) and certificate.not_valid_after_utc > now + RENEW_BEFORE
+
+
+def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def names_of(certificate: x509.Certificate) -> set[str]:
-    found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
     return {*found.get_values_for_type(x509.DNSName), *map(str, found.get_values_for_type(x509.IPAddress))}
 
 

@@ -18,6 +18,7 @@ from starlette.routing import Mount
 from panal.control import bench, events, wsgi
 from panal.control.store import DjangoStore
 from panal.gateway import Gateway
+from panal.gateway.listening import check_tls, taken
 from panal.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,8 @@ class Server:
 
     async def run(self, started: Callable[["Server"], None] | None = None) -> None:
         """Serve until SIGINT or SIGTERM. Calls `started` once everything answers."""
-        sockets = [_listen(self.settings.host, port) for port in self._http_ports()]
+        check_tls(self.settings)
+        sockets = [_listen(self.settings.host, port, setting) for port, setting in self._http_ports()]
         self.http_port = sockets[0].getsockname()[1]
         await self.gateway.start()
         events.set_publisher(self.gateway.bus.publish_soon)
@@ -61,9 +63,12 @@ class Server:
         finally:
             await self._stop(http, tasks)
 
-    def _http_ports(self) -> list[int]:
+    def _http_ports(self) -> list[tuple[int, str]]:
         aliases = [int(port) for port in self.settings.http_aliases.split(",") if port.strip()]
-        return [self.settings.http_port, *aliases]
+        return [
+            (self.settings.http_port, "PANAL_HTTP_PORT (--http-port)"),
+            *((port, "PANAL_HTTP_ALIASES") for port in aliases),
+        ]
 
     def _config(self) -> uvicorn.Config:
         s = self.settings
@@ -141,7 +146,7 @@ class _Http(uvicorn.Server):
         return nullcontext()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -149,13 +154,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise PortTaken(
-            f"Port {port} on {host} cannot be opened ({error.strerror}). `panal doctor` says who has it."
-        ) from None
+        raise taken(port, host, str(error.strerror), setting) from None
     listener.listen(4096)
     listener.setblocking(False)
     return listener
-
-
-class PortTaken(Exception):
-    """A port that cannot be opened; the text is for the operator."""

@@ -13,8 +13,8 @@ from panal.settings import Settings
 from panal.virtual.hub import Bench, Board
 
 from . import demo_updates
-from .serve import address, announce, run
-from .start import Data, django_with
+from .serve import address, alone_with, announce, run
+from .start import Data
 
 PEOPLE = (("demo@panal.example", "owner"), ("cuidadora@panal.example", "caregiver"))
 HOUSEHOLD = "Casa Demo"
@@ -58,7 +58,7 @@ def demo(
     mqtt_port: Annotated[int | None, typer.Option(help="MQTT.")] = None,
 ) -> None:
     """Start everything at once: server, broker, a household, and virtual devices on the bench page."""
-    settings = django_with(data=data, bench=True, http_port=http_port, stream_port=stream_port, mqtt_port=mqtt_port)
+    settings = alone_with(data=data, bench=True, http_port=http_port, stream_port=stream_port, mqtt_port=mqtt_port)
     kept = _household(Path(settings.data))
     boards = [Board(**board) for board in kept["boards"]]
     with_vm = _vm_or_sentence()

@@ -1,11 +1,16 @@
 """`panal serve`: the server in the foreground."""
 
 import logging
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .start import Data, django_with, reading
+from panal.settings import Settings
+
+from . import lock
+from .refusals import refuse
+from .start import Data, django_with, make_folder, reading, settings_with
 
 
 def serve(
@@ -20,7 +25,7 @@ def serve(
     tls_key: Annotated[str | None, typer.Option(help="Its private key (PEM).", envvar="PANAL_TLS_KEY")] = None,
 ) -> None:
     """Start the server: pages, REST, devices and the broker, until Ctrl-C."""
-    settings = django_with(
+    settings = alone_with(
         data=data,
         host=host,
         http_port=http_port,
@@ -30,6 +35,14 @@ def serve(
         tls_key=tls_key,
     )
     run(settings)
+
+
+def alone_with(**options: object) -> Settings:
+    """As `django_with`, and the data folder is this server's alone before anything in it is touched."""
+    settings = settings_with(**options)
+    make_folder(settings)
+    lock.hold(Path(settings.data))
+    return django_with()
 
 
 def run(settings, companions=(), started=None) -> None:  # type: ignore[no-untyped-def]
@@ -44,16 +57,16 @@ def run(settings, companions=(), started=None) -> None:  # type: ignore[no-untyp
         import uvloop
 
         from panal.gateway.broker import BrokerFailed
-        from panal.server import PortTaken, Server
+        from panal.gateway.listening import CannotListen
+        from panal.server import Server
 
     async def main() -> None:
         await Server(settings, companions).run(started or announce)
 
     try:
         uvloop.run(main())
-    except (PortTaken, BrokerFailed) as error:
-        typer.echo(f"panal: {error}", err=True)
-        raise typer.Exit(1) from None
+    except (CannotListen, BrokerFailed) as error:
+        refuse(str(error))
 
 
 def announce(server) -> None:  # type: ignore[no-untyped-def]

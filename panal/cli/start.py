@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from panal.settings import Settings, SettingsError, load
+
+from .refusals import refuse
 
 Data = Annotated[
     Path | None,
@@ -37,22 +40,43 @@ def settings_with(**options: object) -> Settings:
     try:
         return load()
     except SettingsError as error:
-        typer.echo(f"panal: {error}", err=True)
-        raise typer.Exit(2) from None
+        refuse(str(error), 2)
 
 
 def django_with(**options: object) -> Settings:
     """Settings, and Django set up on a migrated database."""
     settings = settings_with(**options)
-    os.umask(0o077)  # the database, its log and every key are for this user only
-    Path(settings.data).mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(settings)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panal.control.settings")
     with reading():
         import django
+        from django.db import Error
 
-        django.setup()
-        _migrate()
+        try:
+            django.setup()
+            _migrate()
+        except SettingsError as error:
+            refuse(str(error))
+        except Error as error:
+            why = str(error).partition("\n")[0].rstrip(".")
+            refuse(f"The database {_database(settings)} cannot be used ({why}). `panal doctor` says more.")
     return settings
+
+
+def make_folder(settings: Settings) -> None:
+    os.umask(0o077)  # the database, its log and every key are for this user only
+    try:
+        Path(settings.data).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        refuse(f"{settings.data} cannot be the data folder ({error.strerror}). Give --data another one.")
+
+
+def _database(settings: Settings) -> str:
+    """Its name for people, without the password."""
+    if not settings.database_url:
+        return str(settings.sqlite_path)
+    url = urlsplit(settings.database_url)
+    return f"{url.path[1:]} at {url.netloc.rpartition('@')[2]}"
 
 
 def _migrate() -> None:
@@ -62,5 +86,15 @@ def _migrate() -> None:
     from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
+    if _newer(executor.loader):
+        refuse("This database was made by a newer Panal: update Panal, or restore a backup.")
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         call_command("migrate", verbosity=0, interactive=False)
+
+
+def _newer(loader) -> bool:  # type: ignore[no-untyped-def]
+    """Whether a migration of ours was applied that this Panal does not know."""
+    from django.apps import apps
+
+    ours = {app.label for app in apps.get_app_configs() if app.name.startswith("panal.")}
+    return any(app in ours for app, _ in loader.applied_migrations.keys() - loader.disk_migrations.keys())

@@ -10,6 +10,7 @@ import typer
 
 from panal import certificates
 
+from .refusals import refuse
 from .start import Data, settings_with
 
 app = typer.Typer(no_args_is_help=True, help="Certificates for a local network.")
@@ -28,7 +29,14 @@ def init(
     """Make a private authority and a server certificate, or renew the certificate when it is due."""
     folder = Path(settings_with(data=data).data) / "tls"
     names = {*own_names(), *(_checked(name) for name in host or ())}
-    made = certificates.ensure(folder, names, datetime.now(UTC))
+    try:
+        made = certificates.ensure(folder, names, datetime.now(UTC))
+    except certificates.CertificatesError as error:
+        refuse(str(error))
+    except OSError as error:
+        refuse(
+            f"{error.filename or folder} cannot be used ({error.strerror}): put it right, or give --data another one."
+        )
     files = certificates.files_in(folder)
     typer.echo(f"{'Made' if made else 'Nothing to do: valid are'} the certificates in {folder}")
     typer.echo(f"  valid for  {', '.join(sorted(certificates.names_in(files.certificate)))}")

@@ -16,8 +16,8 @@ HERE = Path(__file__).parent
 NODE = HERE.parents[1] / "node_modules"
 
 DEBUG = PANAL.debug
-SECRET_KEY = PANAL.secret_key or keyfile.text_of(Path(PANAL.data) / "secret.key")
-VAULT_KEY = PANAL.vault_key or keyfile.text_of(Path(PANAL.data) / "vault.key")
+SECRET_KEY = keyfile.given(PANAL.secret_key, "PANAL_SECRET_KEY") or keyfile.text_of(Path(PANAL.data) / "secret.key")
+VAULT_KEY = keyfile.given(PANAL.vault_key, "PANAL_VAULT_KEY") or keyfile.text_of(Path(PANAL.data) / "vault.key")
 
 PUBLIC_URL = PANAL.public_url.rstrip("/")
 IS_HTTPS = PANAL.tls or PUBLIC_URL.startswith("https://")
@@ -98,7 +98,15 @@ SQLITE = {
 
 def _postgres(url: str) -> dict[str, Any]:
     """Django forbids prepared statements unless told; only control/prepared.py makes any, the ORM does not."""
-    found: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
+    try:
+        found: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
+    except ValueError:
+        found = {}
+    if found.get("ENGINE") != "django.db.backends.postgresql":
+        raise panal_settings.SettingsError(  # the address itself is not said: it may hold a password
+            "DATABASE_URL is not the address of a PostgreSQL: postgres://user:password@host:port/name."
+            " `panal doctor` says more."
+        )
     return {**found, "OPTIONS": {**found.get("OPTIONS", {}), "prepare_threshold": 5}}
 
 

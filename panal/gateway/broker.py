@@ -361,7 +361,11 @@ def _reason(said: str) -> str:
     fatal = [
         line for line in said.splitlines() if "[FTL]" in line or "[ERR]" in line or line.startswith("nats-server:")
     ]
-    return fatal[-1].split("] ", 2)[-1] if fatal else "see nats.log and nats.err in its folder"
+    reason = fatal[-1].split("] ", 2)[-1] if fatal else "see nats.log and nats.err in its folder"
+    if ": bind: " not in reason:
+        return reason
+    setting = "PANAL_MQTT_PORT (--mqtt-port)" if "MQTT" in reason else "PANAL_MQTT_WS_PORT"
+    return f"{reason}. `panal doctor` says who has the port; {setting} takes another."
 
 
 def listen_of(settings: Settings) -> Listen:

@@ -6,6 +6,7 @@ A cell adds its paths to the tables: a function that takes the upgrade request a
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 from asyncio import Server
@@ -34,6 +35,7 @@ from panal.settings import Settings
 
 from . import body as json_body
 from .limits import caller_behind, is_private, is_trusted
+from .listening import taken
 
 logger = logging.getLogger(__name__)
 
@@ -70,17 +72,23 @@ class Streams:
         self._upgrades[before, after] = accept
 
     async def start(self) -> None:
-        self._server = await ws_create_server(
-            self._route,
-            self._settings.host,
-            self._settings.stream_port,
-            ssl=_tls(self._settings),
-            websocket_handshake_timeout=HANDSHAKE_S,
-            enable_auto_ping=True,
-            auto_ping_idle_timeout=IDLE_S,
-            auto_ping_reply_timeout=PONG_S,
-            max_frame_size=MAX_MESSAGE,
-        )
+        """Raises CannotListen with a sentence."""
+        host, port, tls = self._settings.host, self._settings.stream_port, _tls(self._settings)
+        try:
+            self._server = await ws_create_server(
+                self._route,
+                host,
+                port,
+                ssl=tls,
+                websocket_handshake_timeout=HANDSHAKE_S,
+                enable_auto_ping=True,
+                auto_ping_idle_timeout=IDLE_S,
+                auto_ping_reply_timeout=PONG_S,
+                max_frame_size=MAX_MESSAGE,
+            )
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise taken(port, host, why, "PANAL_STREAM_PORT (--stream-port)") from None
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

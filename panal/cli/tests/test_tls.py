@@ -146,6 +146,66 @@ def test_the_authority_may_sign_servers_but_no_further_authority(files: certific
     assert authority.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
 
 
+def test_with_the_authoritys_key_kept_offline_nothing_is_made_anew(files: certificates.Files) -> None:
+    key, before = files.authority_key.read_bytes(), files.authority.read_bytes()
+    files.authority_key.unlink()
+    assert certificates.ensure(files.key.parent, NAMES, NOW) is False
+    with pytest.raises(certificates.CertificatesError, match=r"bring ca\.key back to .* lock out every board"):
+        certificates.ensure(files.key.parent, {"10.1.2.3"}, NOW)
+    assert (files.authority.read_bytes(), files.authority_key.exists()) == (before, False)
+    files.authority_key.write_bytes(key)
+    assert certificates.ensure(files.key.parent, {"10.1.2.3"}, NOW) is True
+    assert files.authority.read_bytes() == before
+
+
+def test_a_servers_key_of_another_certificate_is_made_anew_with_it(files: certificates.Files, tmp_path: Path) -> None:
+    certificates.ensure(tmp_path / "other", NAMES, NOW)
+    files.key.write_bytes((tmp_path / "other" / "server.key").read_bytes())
+    assert certificates.ensure(files.key.parent, NAMES, NOW) is True
+    with tls_server(files) as port:
+        assert hear_echo(port, files.authority, "localhost") == b"hello"
+
+
+def test_an_authoritys_key_of_another_authority_is_refused(files: certificates.Files, tmp_path: Path) -> None:
+    certificates.ensure(tmp_path / "other", NAMES, NOW)
+    files.authority_key.write_bytes((tmp_path / "other" / "ca.key").read_bytes())
+    with pytest.raises(certificates.CertificatesError, match=r"ca\.key does not belong to ca\.pem"):
+        certificates.ensure(files.key.parent, NAMES, NOW)
+
+
+def test_an_authority_that_is_lost_is_not_replaced_behind_a_certificate(files: certificates.Files) -> None:
+    files.authority.unlink()
+    with pytest.raises(certificates.CertificatesError, match=r"bring ca\.pem and ca\.key back"):
+        certificates.ensure(files.key.parent, NAMES, NOW)
+
+
+def test_an_authority_that_has_ended_says_so(files: certificates.Files) -> None:
+    ends = certificates.expires_at(files.authority)
+    with pytest.raises(certificates.CertificatesError, match="ended on"):
+        certificates.ensure(files.key.parent, NAMES, ends + timedelta(days=1))
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "ca.key", "server.pem"])
+@pytest.mark.parametrize("content", [b"", b"-----BEGIN NOTHING-----\n"])
+def test_init_says_which_file_is_broken(
+    files: certificates.Files, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
+) -> None:
+    broken = files.key.parent / name
+    broken.write_bytes(content)
+    monkeypatch.setenv("PANAL_DATA", str(broken.parent.parent))
+    done = CliRunner().invoke(tls.app, ["init"])
+    assert done.exit_code == 1
+    assert done.output.startswith(f"panal: {broken} is not a ")
+
+
+def test_init_refuses_a_file_in_place_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tls").touch()
+    monkeypatch.setenv("PANAL_DATA", str(tmp_path))
+    done = CliRunner().invoke(tls.app, ["init"])
+    assert done.exit_code == 1
+    assert done.output.startswith(f"panal: {tmp_path / 'tls'} cannot be used (")
+
+
 def test_init_says_what_to_do_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PANAL_DATA", str(tmp_path))
     done = CliRunner().invoke(tls.app, ["init", "--host", "Panal.Example.org", "--host", "10.9.8.7"])
