@@ -6,12 +6,16 @@ stops the start with one sentence. docs/settings.md is generated from this table
 """
 
 import configparser
+import ipaddress
+import math
 import os
-from collections.abc import Mapping
+import zoneinfo
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 
 class SettingsError(Exception):
@@ -28,9 +32,45 @@ class Setting:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    fits: Callable[[str], bool] | None = None
+    """Whether a text can be used; it may raise ValueError instead of False."""
+    shape: str = ""
+    """What a text that fits is, as the refusal says it."""
+    may_be_empty: bool = False
+    """Given and empty it is empty, not the default."""
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _are_ports(text: str) -> bool:
+    return all(part.isascii() and part.isdecimal() and 1 <= int(part) <= 65535 for part in _parts(text))
+
+
+def _are_networks(text: str) -> bool:
+    return all(ipaddress.ip_network(part) for part in _parts(text))
+
+
+def _are_proxies(text: str) -> bool:
+    return all(part == "*" or ipaddress.ip_network(part) for part in _parts(text))
+
+
+def _is_web_address(text: str) -> bool:
+    parts = urlsplit(text)
+    return text.startswith(("https://", "http://")) and bool(parts.hostname) and parts.port != 0
+
+
+def _is_zone(text: str) -> bool:
+    try:
+        return bool(zoneinfo.ZoneInfo(text))
+    except (zoneinfo.ZoneInfoNotFoundError, OSError):  # OSError: a folder of zones, as Europe
+        return False
 
 
 PORT: Any = {"minimum": 0, "maximum": 65535}
+DAYS: Any = {"minimum": 0.01, "maximum": 36_500}  # the past of a hundred years is still a date
+MANY = 1_000_000_000
 
 TABLE = (
     Setting("PANAL_DATA", Path, Path("data"), "Folder of everything the server keeps: database, broker's store, keys."),
@@ -39,7 +79,14 @@ TABLE = (
     Setting("PANAL_STREAM_PORT", int, 6972, "Streams over WebSocket. 0 takes a free one.", **PORT),
     Setting("PANAL_MQTT_PORT", int, 1883, "MQTT; with TLS the usual port is 8883. 0 takes a free one.", **PORT),
     Setting("PANAL_MQTT_WS_PORT", int, 0, "MQTT over WebSocket; 0 leaves it closed.", **PORT),
-    Setting("PANAL_HTTP_ALIASES", str, "", "More HTTP ports, comma-separated, for boards in the field (8000)."),
+    Setting(
+        "PANAL_HTTP_ALIASES",
+        str,
+        "",
+        "More HTTP ports, comma-separated, for boards in the field (8000).",
+        fits=_are_ports,
+        shape="a list of ports as 8000,8080",
+    ),
     Setting("PANAL_TLS_CERT", Path, None, "Certificate chain (PEM) for all three ports."),
     Setting("PANAL_TLS_KEY", Path, None, "Its private key (PEM)."),
     Setting("PANAL_PLAIN_PUBLIC", bool, False, "Let devices talk without TLS from public addresses too."),
@@ -59,11 +106,32 @@ TABLE = (
     Setting(
         "PANAL_VAULT_KEY", str, "", "Encrypts device tokens at rest; empty makes one in the data folder.", secret=True
     ),
-    Setting("PANAL_PUBLIC_URL", str, "", "Address people and boards use, for links; empty takes the request's."),
-    Setting("PANAL_TRUSTED_PROXIES", str, "127.0.0.1,::1", "Reverse proxies whose X-Forwarded headers count."),
+    Setting(
+        "PANAL_PUBLIC_URL",
+        str,
+        "",
+        "Address people and boards use, for links; empty takes the request's.",
+        fits=_is_web_address,
+        shape="an address as https://panal.example.org",
+    ),
+    Setting(
+        "PANAL_TRUSTED_PROXIES",
+        str,
+        "127.0.0.1,::1",
+        "Reverse proxies whose X-Forwarded headers count.",
+        fits=_are_proxies,
+        shape="a list of addresses and networks as 127.0.0.1,10.0.0.0/8, or *",
+    ),
     Setting("PANAL_ALLOWED_HOSTS", str, "*", "Host names the pages answer to, comma-separated."),
     Setting("PANAL_LANGUAGE", str, "es", "Language where a person has not chosen one.", choices=("es", "en")),
-    Setting("PANAL_TIME_ZONE", str, "UTC", "Time zone where a person has not chosen one."),
+    Setting(
+        "PANAL_TIME_ZONE",
+        str,
+        "UTC",
+        "Time zone where a person has not chosen one.",
+        fits=_is_zone,
+        shape="a time zone as Europe/Madrid",
+    ),
     Setting(
         "PANAL_EMAIL_URL",
         str,
@@ -91,14 +159,26 @@ TABLE = (
         str,
         "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7",
         "Networks in which boards of lights of the older kind may be called; empty: none is.",
+        fits=_are_networks,
+        shape="a list of networks as 10.0.0.0/8,fc00::/7",
+        may_be_empty=True,
     ),
-    Setting("PANAL_DISK_MIN_MB", int, 200, "With less room for its data the server says it is not well.", minimum=0),
+    Setting(
+        "PANAL_DISK_MIN_MB",
+        int,
+        200,
+        "With less room for its data the server says it is not well.",
+        minimum=0,
+        maximum=MANY,
+    ),
     Setting("PANAL_WORKERS", int, 8, "Threads that answer pages.", minimum=1, maximum=64),
     Setting(
         "PANAL_HEARTBEAT_S", int, 120, "How often devices are asked to give a sign of life.", minimum=5, maximum=86400
     ),
-    Setting("PANAL_RATE_DEVICE_PER_MIN", int, 600, "Messages a minute taken from one device.", minimum=1),
-    Setting("PANAL_RATE_ADDRESS_PER_MIN", int, 6000, "Requests a minute taken from one address.", minimum=1),
+    Setting("PANAL_RATE_DEVICE_PER_MIN", int, 600, "Messages a minute taken from one device.", minimum=1, maximum=MANY),
+    Setting(
+        "PANAL_RATE_ADDRESS_PER_MIN", int, 6000, "Requests a minute taken from one address.", minimum=1, maximum=MANY
+    ),
     Setting(
         "PANAL_MAX_FRAME_SIZE",
         int,
@@ -137,16 +217,16 @@ TABLE = (
     Setting("PANAL_LOG_LEVEL", str, "INFO", "How much is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR")),
     Setting("PANAL_LOG_FILE", Path, None, "File that the log goes to; empty takes the error output."),
     Setting("PANAL_INI", Path, None, "Another place of `panal.ini`; empty looks in the working folder."),
-    Setting("PANAL_TELEMETRY_RAW_DAYS", float, 7.0, "Days that raw telemetry is kept.", minimum=0.01),
-    Setting("PANAL_TELEMETRY_5MIN_DAYS", float, 90.0, "Days that 5-minute telemetry is kept.", minimum=0.01),
-    Setting("PANAL_TELEMETRY_HOURLY_DAYS", float, 1825.0, "Days that hourly telemetry is kept.", minimum=0.01),
-    Setting("PANAL_LOG_DAYS", float, 30.0, "Days that devices' log lines are kept.", minimum=0.01),
+    Setting("PANAL_TELEMETRY_RAW_DAYS", float, 7.0, "Days that raw telemetry is kept.", **DAYS),
+    Setting("PANAL_TELEMETRY_5MIN_DAYS", float, 90.0, "Days that 5-minute telemetry is kept.", **DAYS),
+    Setting("PANAL_TELEMETRY_HOURLY_DAYS", float, 1825.0, "Days that hourly telemetry is kept.", **DAYS),
+    Setting("PANAL_LOG_DAYS", float, 30.0, "Days that devices' log lines are kept.", **DAYS),
     Setting(
         "PANAL_CARE_SAMPLES_DAYS",
         float,
         365.0,
         "Days that motion around events is kept; two where its wearer has not agreed to more.",
-        minimum=0.01,
+        **DAYS,
     ),
     Setting(
         "PANAL_LEGACY_ACCESS",
@@ -269,12 +349,14 @@ def _value(setting: Setting, environ: Mapping[str, str]) -> Any:
             text = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SettingsError(f"{setting.name}_FILE: {path} cannot be read ({error.strerror}).") from None
-    return _parse(setting, text) if text else setting.default
+    if not text and not (setting.may_be_empty and setting.name in environ):
+        return setting.default
+    return _parse(setting, text)
 
 
 def _parse(setting: Setting, text: str) -> Any:
     try:
-        value = _bool(text) if setting.type is bool else setting.type(text)
+        value = READERS.get(setting.type, setting.type)(text)
     except ValueError:
         raise SettingsError(f"{setting.name}: {text!r} is not {_article(setting.type)}.") from None
     if setting.choices and value not in setting.choices:
@@ -283,7 +365,16 @@ def _parse(setting: Setting, text: str) -> Any:
         raise SettingsError(f"{setting.name}: {text} is less than {setting.minimum}.")
     if setting.maximum is not None and value > setting.maximum:
         raise SettingsError(f"{setting.name}: {text} is more than {setting.maximum}.")
+    if setting.fits and not _fits(setting.fits, text):
+        raise SettingsError(f"{setting.name}: {text!r} is not {setting.shape}.")
     return value
+
+
+def _fits(fits: Callable[[str], bool], text: str) -> bool:
+    try:
+        return fits(text)
+    except ValueError:
+        return False
 
 
 def _bool(text: str) -> bool:
@@ -293,6 +384,16 @@ def _bool(text: str) -> bool:
     if lowered in ("0", "false", "no", "off"):
         return False
     raise ValueError(text)
+
+
+def _number(text: str) -> float:
+    """A `nan` is neither less than the least nor more than the most."""
+    if not math.isfinite(value := float(text)):
+        raise ValueError(text)
+    return value
+
+
+READERS: Mapping[type, Callable[[str], Any]] = {bool: _bool, float: _number}
 
 
 def _article(kind: type) -> str:

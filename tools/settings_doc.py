@@ -54,7 +54,12 @@ def kind(setting: Setting) -> str:
 def bounds(setting: Setting) -> str:
     if setting.minimum is None:
         return ""
-    return f" from {setting.minimum:g}" + ("" if setting.maximum is None else f" to {setting.maximum:g}")
+    return f" from {number(setting.minimum)}" + ("" if setting.maximum is None else f" to {number(setting.maximum)}")
+
+
+def number(value: float) -> str:
+    """`:g` alone would write 67108864 as 6.71089e+07."""
+    return str(int(value)) if value == int(value) else f"{value:g}"
 
 
 if __name__ == "__main__":

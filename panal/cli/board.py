@@ -17,7 +17,7 @@ def subject() -> None:
 
 @app.command()
 def build(
-    model: Annotated[str, typer.Option(help="wearable-1.")],
+    model: Annotated[str, typer.Option(help="wearable-1, camera-1, camera-2, door-1, lights-4.")],
     out: Annotated[Path, typer.Option(help="Folder for it; an earlier build there is replaced.")],
 ) -> None:
     """Compile the firmware of a model, with a manifest of its files. The same sources give the same bytes."""

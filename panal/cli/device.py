@@ -12,6 +12,8 @@ from .flash import flash
 from .refusals import account_named, new_private_file, refusals, refuse
 from .start import Data, django_with
 
+MOST_SHOWN = 500
+
 app = typer.Typer(no_args_is_help=True, help="Devices and their secrets.")
 
 
@@ -42,6 +44,9 @@ def mint(
 
     What goes to a file (--labels, --secrets) is not printed, except with --json.
     """
+    if count > MOST_SHOWN and not (as_json or secrets):
+        # what a screen loses, or Ctrl-C cuts off, is lost: by then the devices are there
+        refuse(f"More than {MOST_SHOWN} devices go to a file: --secrets FILE, or --json > FILE.", 2)
     django_with(data=data)
     from django.db import transaction
 
@@ -55,12 +60,8 @@ def mint(
                 secrets_file.flush()
             if write_labels:
                 write_labels(minted)
-    if as_json:
-        typer.echo(_json(minted))
-    elif secrets:
-        typer.echo(f"{len(minted)} devices; their secrets are in {secrets}.")
-    else:
-        _show(minted)
+            said = _said(minted, secrets, as_json)  # so that nothing stands between the devices and their secrets
+    typer.echo(said)
 
 
 def _label_writer(
@@ -113,14 +114,16 @@ def _minted(model: str, id: str, count: int, account: str, note: str, quiet: boo
         )
 
 
-def _show(minted: list[Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _said(minted: list[Any], secrets: Path | None, as_json: bool) -> str:
+    if as_json:
+        return _json(minted)
+    if secrets:
+        return f"{len(minted)} devices; their secrets are in {secrets}."
+    return "Shown once: keep them safe.\n\n" + _table(minted)
 
-    table = Table("Device", "Token", "Access point password", "Claim code", title="Shown once: keep them safe")
-    for secret in minted:
-        table.add_row(*secret)
-    # wide enough that a token is never cut, also where the output is a file
-    console = Console()
-    console.width = max(console.width, 130)
-    console.print(table)
+
+def _table(minted: list[Any]) -> str:
+    """Plain lines: whole tokens however narrow the screen is, and all of them written at once."""
+    rows = [("Device", "Token", "Access point password", "Claim code"), *minted]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -139,9 +139,22 @@ def _last_written(folder: Path) -> datetime | None:
 
 def ports(settings: Settings) -> Iterator[Finding]:
     running = _panal_answers(settings)
-    for name in ("http_port", "stream_port", "mqtt_port", "mqtt_ws_port"):
-        if port := getattr(settings, name):
-            yield _port(settings.host, port, f"PANAL_{name.upper()}", running)
+    taken: dict[int, str] = {}
+    for setting, port in _wanted(settings):
+        if port in taken:
+            what = f"{port} is asked for twice: {taken[port]} and {setting}"
+            yield Finding("ports", WRONG, what, f"Give {setting} another port.")
+        else:
+            taken[port] = setting
+            yield _port(settings.host, port, setting, running)
+
+
+def _wanted(settings: Settings) -> list[tuple[str, int]]:
+    """Which setting asks for which port; 0 is none that is known before the start."""
+    names = ("http_port", "stream_port", "mqtt_port", "mqtt_ws_port")
+    single = [(f"PANAL_{name.upper()}", getattr(settings, name)) for name in names]
+    aliases = [("PANAL_HTTP_ALIASES", int(port)) for port in settings.http_aliases.split(",") if port.strip()]
+    return [(setting, port) for setting, port in (*single, *aliases) if port]
 
 
 def _port(host: str, port: int, setting: str, running: bool) -> Finding:
@@ -161,6 +174,8 @@ def _cannot_listen(host: str, port: int) -> str:
             probe.listen(1)
         except OSError as error:
             return error.strerror or str(error)
+        except UnicodeError:
+            return f"{host} is no address"
     return ""
 
 
@@ -185,7 +200,7 @@ def _panal_answers(settings: Settings) -> bool:
         with connection, _wrapped(connection, settings) as stream:
             stream.sendall(request)
             return b"200" in stream.recv(64)
-    except OSError:
+    except (OSError, UnicodeError):
         return False
 
 
@@ -220,7 +235,12 @@ def _sqlite(path: Path) -> Finding:
 def _postgres(url: str) -> Finding:
     import psycopg
 
-    where = f"{urlsplit(url).hostname or 'local socket'}{urlsplit(url).path}"
+    try:
+        where = f"{urlsplit(url).hostname or 'local socket'}{urlsplit(url).path}"
+    except ValueError:
+        return Finding(
+            "database", WRONG, "DATABASE_URL is no address", "Write it as postgres://user:password@host/name."
+        )
     try:
         with psycopg.connect(url, connect_timeout=int(PATIENCE_S)) as connection:
             return Finding("database", OK, f"PostgreSQL {connection.info.server_version // 10000} at {where}")
@@ -237,17 +257,19 @@ def broker(settings: Settings) -> Iterator[Finding]:
 
 
 def _nats_reachable(url: str) -> Finding:
-    parts = urlsplit(url if "//" in url else f"nats://{url}")
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or 4222), PATIENCE_S) as connection:
+        parts = urlsplit(url if "//" in url else f"nats://{url}")
+        host, port = parts.hostname or "", parts.port or 4222
+    except ValueError:  # what was given is not shown: a password may stand in it
+        return Finding("broker", WRONG, "PANAL_NATS_URL is no address", "Write it as nats://host:4222.")
+    try:
+        with socket.create_connection((host, port), PATIENCE_S) as connection:
             connection.settimeout(PATIENCE_S)
             if connection.recv(4) == b"INFO":
-                return Finding("broker", OK, f"NATS answers at {parts.hostname}:{parts.port or 4222}")
-    except OSError:
+                return Finding("broker", OK, f"NATS answers at {host}:{port}")
+    except (OSError, UnicodeError):  # UnicodeError: no name that could be looked up, as a..b
         pass
-    return Finding(
-        "broker", WRONG, f"no NATS at {parts.hostname}:{parts.port or 4222}", "Start it, or check PANAL_NATS_URL."
-    )
+    return Finding("broker", WRONG, f"no NATS at {host}:{port}", "Start it, or check PANAL_NATS_URL.")
 
 
 def _own_broker() -> Finding:

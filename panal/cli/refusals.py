@@ -46,11 +46,13 @@ def account_named(name: str) -> Any:
     """The account with this name, or with this number as "#7"."""
     from panal.cells.accounts.models import Account
 
-    by_number = name.startswith("#") and name[1:].isdigit()
+    by_number = name.startswith("#") and name[1:].isascii() and name[1:].isdecimal()
     found = list(Account.objects.filter(**({"id": int(name[1:])} if by_number else {"name": name})))
     if len(found) > 1:
         numbers = ", ".join(f"'#{account.pk}'" for account in found)
         refuse(f"{len(found)} accounts are called {name}. Say which by its number: --account {numbers}.")
+    if not found and name.startswith("#"):
+        refuse(f"No account has the number {name[1:]}.")
     if not found:
         refuse(f"No account is called {name}. Make it with its owner: panal user create EMAIL --account '{name}'.")
     return found[0]

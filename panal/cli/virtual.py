@@ -45,10 +45,10 @@ def run(
     heap: Annotated[int, typer.Option(min=0, help="KB of memory, with what the simulation takes; 0: its model's.")] = 0,
 ) -> None:
     """Run one device. Without --json type: press, tilt on, tilt off, wifi off, wifi on, battery 0.5."""
-    from panal.virtual import build, runner
+    from panal.virtual import runner
 
     _check(vm in ("micropython", "cpython"), "--vm is micropython or cpython.")
-    _check((build.PACKAGE / "board" / "boards" / (model.replace("-", "_") + ".py")).exists(), _no_board(model))
+    _check(model in (known := _models()), f"{model} is not one of {', '.join(known)}.")
     folder = dir or Path(tempfile.mkdtemp(prefix=f"panal-{id}-"))
     config: dict[str, object] = {
         "device_id": id,
@@ -85,8 +85,11 @@ def _in_the_air(radio: str) -> list[str]:
     return [f"--radio={dump(network)}" for network in networks]
 
 
-def _no_board(model: str) -> str:
-    return f"There is no board description for model {model!r} yet; wearable-1 and lights-4 have one."
+def _models() -> list[str]:
+    """Those that there is firmware for."""
+    from panal.cells.devices.catalog import MODELS
+
+    return [model.code for model in MODELS.values() if model.pins]
 
 
 def _check(is_good: bool, sentence: str) -> None:

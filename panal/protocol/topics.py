@@ -4,8 +4,6 @@ MQTT `panal/<id>/up/<leaf>` is NATS subject `panal.<id>.up.<leaf>` (docs/wire/mq
 (docs/wire/devices-http.md) exist below both prefixes: boards in the field were flashed with the short one.
 """
 
-UP = ("hello", "heartbeat", "telemetry", "event", "reported", "answer", "log", "access")
-DOWN = ("accepted", "desired", "command", "access")
 HTTP_PREFIXES = ("/api/v1/", "/api/")
 
 HEARTBEAT = "devices/heartbeat"

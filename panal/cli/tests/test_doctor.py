@@ -118,6 +118,33 @@ def test_a_nats_that_does_not_answer_is_found(monkeypatch: pytest.MonkeyPatch) -
     assert states("broker") == {"wrong"}
 
 
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("nats://panal:hidden-word@127.0.0.1:abc", "PANAL_NATS_URL is no address"),
+        ("nats://[::1", "PANAL_NATS_URL is no address"),
+        ("nats://a..b:4222", "no NATS at a..b:4222"),
+    ],
+)
+def test_a_nats_that_is_no_address_is_a_finding(monkeypatch: pytest.MonkeyPatch, url: str, what: str) -> None:
+    monkeypatch.setenv("PANAL_NATS_URL", url)
+    done = examine()
+    assert (done.exit_code, what in done.output, "hidden-word" in done.output) == (1, True, False), done.output
+
+
+def test_a_database_and_a_host_that_are_no_addresses_are_findings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://[::1/panal")
+    monkeypatch.setenv("PANAL_HOST", "a..b")
+    assert (states("database"), states("ports")) == ({"wrong"}, {"wrong"})
+
+
+@pytest.mark.parametrize("name", ["PANAL_MQTT_PORT", "PANAL_HTTP_ALIASES"])
+def test_a_port_that_is_asked_for_twice_is_named_with_both_settings(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, os.environ["PANAL_HTTP_PORT"])
+    [wrong] = [finding for finding in findings("ports") if finding["state"] == "wrong"]
+    assert f"PANAL_HTTP_PORT and {name}" in wrong["what"]
+
+
 def test_a_key_that_others_can_read_is_found(machine: Path) -> None:
     machine.chmod(0o755)
     key = machine / "vault.key"

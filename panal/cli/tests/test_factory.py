@@ -1,6 +1,7 @@
 """The factory's commands: labels that a phone can read, secrets in a file, firmware, and what is written to a board."""
 
 import hashlib
+import inspect
 import json
 import stat
 import subprocess
@@ -21,6 +22,7 @@ from panal.cells.devices.models import Device
 from panal.cli import board
 from panal.cli import device as device_cli
 from panal.cli import flash as flash_cli
+from panal.cli import virtual as virtual_cli
 from panal.settings import load
 
 URL = "https://panal.example.com"
@@ -40,6 +42,19 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built") / "one"
     board.built("wearable-1", folder)
     return folder
+
+
+def test_a_command_that_takes_a_model_names_those_that_there_is_firmware_for():
+    made = ", ".join(model.code for model in MODELS.values() if model.pins)
+    for command in (device_cli.mint, board.build, virtual_cli.run):
+        assert made in inspect.get_annotations(command)["model"].__metadata__[0].help, command
+
+
+def test_a_virtual_device_of_no_model_is_refused_with_their_names():
+    words = ("run", "--model", "lights-older", "--id", "A", "--token", "b", "--server", URL)
+    done = CliRunner().invoke(virtual_cli.app, words)
+    made = ", ".join(model.code for model in MODELS.values() if model.pins)
+    assert (done.exit_code, done.output) == (2, f"panal: lights-older is not one of {made}.\n")
 
 
 def mode_of(path):
