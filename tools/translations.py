@@ -19,6 +19,7 @@ CATALOGUES = sorted((PANAL / "control" / "locale").glob("*/LC_MESSAGES/django.po
 KEYWORDS = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), None),
     **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
+    **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
     # the label of a line of the navigation: a card imports nothing, not even gettext
     "Entry": (1,),
     "AlarmKind": (2,),
@@ -30,6 +31,11 @@ class Text(NamedTuple):
     singular: str
     plural: str
     place: str
+    context: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.singular, self.plural, self.context or ""
 
 
 def main() -> None:
@@ -51,9 +57,9 @@ def from_code() -> Iterator[Text]:
     for path in sorted(PANAL.rglob("*.py")):
         if "tests" in path.parts or "board" in path.parts:
             continue
-        for line, message, _comments, _context in extract_from_file("python", path, KEYWORDS):
+        for line, message, _comments, context in extract_from_file("python", path, KEYWORDS):
             singular, plural = message if isinstance(message, tuple) else (message, "")
-            yield Text(singular, plural, f"{path.relative_to(ROOT)}:{line}")
+            yield Text(singular, plural, f"{path.relative_to(ROOT)}:{line}", context)
 
 
 def from_templates() -> Iterator[Text]:
@@ -105,31 +111,35 @@ def text_of(node: object) -> tuple[str, str] | None:
 
 def extract(path: Path, texts: list[Text]) -> None:
     catalogue = polib.pofile(str(path), wrapwidth=110)
-    known = {(entry.msgid, entry.msgid_plural): entry for entry in catalogue}
-    used: dict[tuple[str, str], list[str]] = {}
+    known = {key_of(entry): entry for entry in catalogue}
+    used: dict[tuple[str, str, str], list[str]] = {}
     for text in texts:
-        used.setdefault((text.singular, text.plural), []).append(text.place.rsplit(":", 1)[0])
+        used.setdefault(text.key, []).append(text.place.rsplit(":", 1)[0])
     catalogue.clear()
-    for (singular, plural), places in sorted(used.items()):
-        entry = known.get((singular, plural)) or fresh(singular, plural)
+    for key, places in sorted(used.items()):
+        entry = known.get(key) or fresh(*key)
         # files without lines: a catalogue that changes with every line of code is a merge conflict
         entry.occurrences = [(place, "") for place in sorted(set(places))]
         catalogue.append(entry)
     catalogue.save(str(path))
 
 
-def fresh(singular: str, plural: str) -> polib.POEntry:
+def key_of(entry: polib.POEntry) -> tuple[str, str, str]:
+    return entry.msgid, entry.msgid_plural, entry.msgctxt or ""
+
+
+def fresh(singular: str, plural: str, context: str) -> polib.POEntry:
     plurals = {"msgid_plural": plural, "msgstr_plural": {0: "", 1: ""}} if plural else {}
-    return polib.POEntry(msgid=singular, **plurals)
+    return polib.POEntry(msgid=singular, msgctxt=context or None, **plurals)
 
 
 def check(path: Path, texts: list[Text]) -> None:
-    catalogue = {(entry.msgid, entry.msgid_plural): entry for entry in polib.pofile(str(path))}
-    used = {(text.singular, text.plural) for text in texts}
+    catalogue = {key_of(entry): entry for entry in polib.pofile(str(path))}
+    used = {text.key for text in texts}
     wrong = [
         f"{text.place}: {text.singular!r} is not translated"
         for text in texts
-        if (text.singular, text.plural) not in catalogue or not done(catalogue[text.singular, text.plural])
+        if text.key not in catalogue or not done(catalogue[text.key])
     ]
     wrong += [f"{key[0]!r} is used no more" for key in catalogue if key not in used]
     wrong += [f"{entry.msgid!r}: its translation has other placeholders" for entry in catalogue.values() if odd(entry)]

@@ -15,6 +15,8 @@ class Entry(NamedTuple):
     """"" what people do every day · "account" how an account is run · "staff" for the operator's people only."""
     number: str = ""
     """"module:function(request)": a number that stands beside it, where it is not 0."""
+    shown: str = ""
+    """"module:function(request) -> bool": whether this person may open it; "" is everybody."""
 
 
 class AlarmKind(NamedTuple):

@@ -50,7 +50,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 def _foot(request: HttpRequest) -> list[Line]:
     """The overview and every cell's first entry, then the others."""
     firsts = [OVERVIEW, *(card.navigation[0] for card in cards() if card.navigation)]
-    daily = [entry for entry in firsts if entry.section == ""]
+    daily = [entry for entry in firsts if entry.section == "" and _may_open(request, entry)]
     others = [entry for entry in _entries(request) if entry.section == "" and entry not in daily]
     return [_line(request, entry) for entry in [*daily, *others][:AT_THE_FOOT]]
 
@@ -61,7 +61,12 @@ def _lines(request: HttpRequest, section: str) -> list[Line]:
 
 def _entries(request: HttpRequest) -> list[Entry]:
     of_cells = [entry for card in cards() for entry in card.navigation]
-    return [OVERVIEW, *of_cells, *([BENCH] if page.has_bench(request) else [])]
+    found = [OVERVIEW, *of_cells, *([BENCH] if page.has_bench(request) else [])]
+    return [entry for entry in found if _may_open(request, entry)]
+
+
+def _may_open(request: HttpRequest, entry: Entry) -> bool:
+    return not entry.shown or bool(load(entry.shown)(request))
 
 
 def _line(request: HttpRequest, entry: Entry) -> Line:

@@ -114,6 +114,12 @@ def accounts_of(request: HttpRequest) -> list[Any]:
     return request._accounts  # type: ignore[attr-defined, no-any-return]
 
 
+def may_manage(request: HttpRequest) -> bool:
+    """Whether to offer what only who manages the account looked at may open; without one, the page says so."""
+    account = account_of(request)
+    return account is None or accounts.may(request.user, account.pk, accounts.MANAGE)  # type: ignore[arg-type]
+
+
 def has_bench(request: HttpRequest) -> bool:
     """The bench is for the operator's people and for a demo, whose server runs with PANAL_BENCH."""
     return bool(settings.PANAL.bench)

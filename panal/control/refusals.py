@@ -4,13 +4,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -162,13 +172,21 @@ def refusals_on(form: Form) -> Iterator[None]:
 
 
 class Refusals:
-    """Turns what queries and actions refuse into a page: a stranger's object is 404, a missing right 403."""
+    """Turns what queries and actions refuse into a page: a stranger's object is 404, a missing right 403.
+
+    What Django's own decorators refuse without one gets its page here too.
+    """
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not request.path.startswith("/api/"):
+            response.content = render_to_string("405.html", request=request)
+        if isinstance(response, HttpResponseRedirect) and request.method == "POST":
+            return _signed_in_to_a_page(request, response)
+        return response
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
         """NUL is in no text that people write, and PostgreSQL refuses it in every query: so do we on both."""
@@ -190,6 +208,17 @@ class Refusals:
             messages.error(request, sentence(error))
             return redirect(_back(request))
         return None
+
+
+def _signed_in_to_a_page(request: HttpRequest, response: HttpResponseRedirect) -> HttpResponseRedirect:
+    """Whose session ended while they filled in a form comes back to the form: its own address may take nothing but
+    what a form sends."""
+    asked = redirect_to_login(request.get_full_path())
+    if response.url != asked.url:
+        return response
+    before = urlsplit(_back(request))
+    path = "/" + before.path.lstrip("/")  # two at its beginning would be another server's
+    return redirect_to_login(urlunsplit(("", "", path, before.query, "")))
 
 
 def _back(request: HttpRequest) -> str:

@@ -86,7 +86,9 @@ def _boards(request: HttpRequest) -> list[dict[str, Any]]:
     lit = [device_id for device_id, state in states.items() if state.get("lights")]
     names = lights.lights_for(request.user).filter(device_id__in=lit).values_list("device_id", "channel", "name")
     named = {(device_id, channel): name for device_id, channel, name in names} if lit else {}
-    return [_board(device, states[device.pk], named) for device in known]
+    operated = devices.devices_for(request.user, accounts.OPERATE).filter(pk__in=states)
+    mine = set(operated.values_list("pk", flat=True))
+    return [_board(device, states[device.pk], named, device.pk in mine) for device in known]
 
 
 def _board_asked_for(request: HttpRequest) -> dict[str, Any] | None:
@@ -95,13 +97,14 @@ def _board_asked_for(request: HttpRequest) -> dict[str, Any] | None:
     return next((board for board in _boards(request) if board["device"].pk == wanted), None) if wanted else None
 
 
-def _board(device: Any, state: dict[str, Any], names: dict[tuple[str, int], str]) -> dict[str, Any]:
+def _board(device: Any, state: dict[str, Any], names: dict[tuple[str, int], str], may_operate: bool) -> dict[str, Any]:
     battery = state.get("battery")
     door = state.get("door") or {}
     digit = round(door.get("knob", 0) * KNOB_DIGITS / 4095)
     lamps = [{**lamp, "name": names.get((device.pk, lamp["number"]), "")} for lamp in state.get("lights") or ()]
     level = None if battery is None else 100 * battery
-    return {**state, "device": device, "battery_pct": level, "digit": digit, "lights": lamps}
+    hands = {"may_operate": may_operate, "is_still": not (may_operate and state.get("power"))}
+    return {**state, **hands, "device": device, "battery_pct": level, "digit": digit, "lights": lamps}
 
 
 def _message(request: HttpRequest) -> dict[str, Any]:

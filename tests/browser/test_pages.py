@@ -1,9 +1,11 @@
 """Every page in a real browser: on a phone and on a desk, light and dark, English and Spanish."""
 
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import DESK, EMAIL, PASSWORD
+from .conftest import DESK, EMAIL, PASSWORD, PHONE
 from .looks import looks_well
 
 PATHS = {
@@ -99,11 +101,12 @@ def test_a_person_chooses_language_and_theme(tabs):
 
 
 def test_the_search_narrows_the_list_while_one_types(tabs, home):
-    page = tabs.open("/devices/", viewport=DESK)
+    page = tabs.open("/devices/?state=&page=2", viewport=DESK)
     expect(page.locator("tbody tr").nth(9)).to_be_visible()
     page.get_by_label("Search").fill(home.devices[3]["device_id"])
     expect(page.locator("tbody tr")).to_have_count(1)
-    assert "q=" in page.url
+    asked = [name for name, _value in parse_qsl(urlsplit(page.url).query, keep_blank_values=True)]
+    assert asked == ["q", "state", "sector", "group", "model"], "each once, and the first page of what is found"
     page.get_by_label("Search").fill("nobody has this name")
     expect(page.get_by_text("No device matches")).to_be_visible()
 
@@ -113,14 +116,63 @@ def test_many_devices_are_chosen_and_moved(tabs, home):
     page.get_by_label("Name").fill("Planta baja")
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_text("The sector is there.")).to_be_visible()
-    page = tabs.open("/devices/", viewport=DESK)
+    page = tabs.open("/devices/", viewport={"width": 1280, "height": 420})
+    expect(page.locator(".bulk")).to_be_hidden()
     page.get_by_label("Select all on this page").check()
+    expect(page.locator(".bulk")).to_be_in_viewport(ratio=1)  # at the foot of the window, however long the list is
     count = page.locator("tbody tr").count()  # ten, and what other modules have minted
     expect(page.locator("[data-count]")).to_have_text(str(count))
     page.locator("#bulk-sector").select_option(label="Planta baja")
     page.get_by_role("button", name="Apply").click()
     expect(page.get_by_text(f"{count} devices are in their new place.")).to_be_visible()
     expect(page.locator("tbody").get_by_text("Planta baja").first).to_be_visible()
+
+
+def test_a_long_name_without_a_space_stays_in_its_place(tabs, home):
+    page = tabs.open(home.path(7))
+    page.get_by_label("Name", exact=True).fill("W" * 80)
+    page.locator("#settings").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="W" * 80, exact=True)).to_be_visible()
+    for path in (home.path(7), "/devices/"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page = tabs.open("/devices/", viewport=DESK)
+    name, badge = (page.locator("tr", has_text="W" * 80).locator(at).bounding_box() for at in (".name a", ".side-by"))
+    assert name["x"] + name["width"] <= badge["x"]
+    table, card = (page.locator(at).bounding_box() for at in ("#list table", "#list"))
+    assert table["width"] <= card["width"]
+
+
+def test_a_menu_closes_with_escape_and_under_a_dialog(tabs):
+    page = tabs.open("/people/", viewport=DESK)
+    menu = page.locator("#members details").first
+    menu.locator("summary").click()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(menu.locator("summary")).to_be_focused()
+    menu.locator("summary").click()
+    menu.get_by_role("link", name="Remove").click()
+    expect(page.locator("dialog[open]")).to_be_visible()
+    expect(menu).not_to_have_attribute("open", "")
+
+
+def test_what_cells_add_to_a_page_looks_as_on_their_own(tabs, home):
+    page = tabs.open("/", viewport=DESK)
+    row = page.locator("#events li", has=page.locator(".badge")).first
+    assert row.locator(".badge").bounding_box()["width"] < row.locator(".what").bounding_box()["width"] / 2
+    page.goto(home.path())
+    for text in ("Its network has not been changed from here yet.", "Nothing newer is out for it."):
+        assert page.get_by_text(text).evaluate("e => getComputedStyle(e).paddingInlineStart") == "18px"
+
+
+def test_a_camera_can_read_the_second_step_in_the_dark(tabs):
+    page = tabs.open("/accounts/2fa/totp/activate/", scheme="dark")
+    page.fill("[name=password]", PASSWORD)
+    page.press("[name=password]", "Enter")
+    code = page.locator("main img")
+    assert code.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 def test_a_dialog_asks_before_a_token_is_made_anew_and_shows_it_once(tabs, home):

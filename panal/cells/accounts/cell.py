@@ -11,7 +11,7 @@ CARD = Card(
     navigation=(
         Entry("People", "people", "users", "account"),
         Entry("Machine tokens", "tokens", "key-round", "account"),
-        Entry("Audit log", "audit", "scroll-text", "account"),
+        Entry("Audit log", "audit", "scroll-text", "account", shown="panal.control.page:may_manage"),
         Entry("Accounts", "accounts", "building-2", "staff"),
     ),
 )

@@ -20,7 +20,7 @@ from django.utils.translation import override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from panal.control import page
+from panal.control import once, page
 from panal.control.refusals import refusals_on
 from panal.protocol.errors import NotFound
 
@@ -126,13 +126,15 @@ def _managed(request: HttpRequest, membership_id: int) -> Membership:
 @never_cache
 def tokens(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST or None)
-    made = None
     if request.method == "POST" and form.is_valid():
         with refusals_on(form):
             made = actions.create_token(user=request.user, actor=actor_of(request), **form.cleaned_data)  # type: ignore[arg-type]
-            form = TokenForm()
+            once.keep(request, "machine_token", f"{made.text} {made.token.name}")
+            return redirect("tokens")
+    text, _space, name = once.take(request, "machine_token").partition(" ")
     shown = page.paginated(request, queries.tokens_for(request.user))  # type: ignore[arg-type]
-    return render(request, "accounts/tokens.html", {"form": form, "made": made, "tokens": shown, "now": timezone.now()})
+    context = {"form": form, "made": text, "made_name": name, "tokens": shown, "now": timezone.now()}
+    return render(request, "accounts/tokens.html", context)
 
 
 @login_required

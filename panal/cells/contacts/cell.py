@@ -22,7 +22,7 @@ CARD = Card(
     words="panal.cells.contacts.words:WORDS",
     navigation=(
         Entry("Alerts", "alerts", "bell-ring", number="panal.cells.contacts.queries:open_count"),
-        Entry("Inbox", "inbox", "inbox", "staff"),
+        Entry("Inbox", "inbox", "inbox", "staff", shown="panal.cells.contacts.inbox_views:may_open_inbox"),
     ),
     parts=(("overview", "panal.cells.contacts.views:overview_part"),),
 )

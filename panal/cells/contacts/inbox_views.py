@@ -60,6 +60,10 @@ def thanks(request: HttpRequest) -> HttpResponse:
     return render(request, "contacts/thanks.html")
 
 
+def may_open_inbox(request: HttpRequest) -> bool:
+    return queries.may_read_inquiries(request.user)
+
+
 @login_required
 def inbox(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", InquiryState.NEW)

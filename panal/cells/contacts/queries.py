@@ -209,9 +209,13 @@ def steps_of(steps: list[Any], account_id: int | None) -> list[Step]:
 # messages of the public form, for the operator's people
 
 
+def may_read_inquiries(user: Any) -> bool:
+    return user.staff_role in ("support", "admin") and user.token_scopes is None
+
+
 def inquiries_for(user: Any, state: str = "", search: str = "") -> QuerySet[Inquiry]:
     """Raises NotFound for customers."""
-    if user.staff_role not in ("support", "admin") or user.token_scopes is not None:
+    if not may_read_inquiries(user):
         raise NotFound("not_found")
     found = Inquiry.objects.annotate(reply_count=Count("replies"))
     found = found.filter(state=state) if state else found

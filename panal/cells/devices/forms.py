@@ -43,6 +43,10 @@ class JSONObjectField(forms.JSONField):
         except PanalError:
             raise forms.ValidationError(self.error_messages["invalid"]) from None
 
+    def prepare_value(self, value: Any) -> Any:
+        """Nothing is an empty box: as "null" it would be sent back, and refused."""
+        return "" if value is None else super().prepare_value(value)
+
     def bound_data(self, data: Any, initial: Any) -> Any:
         """What was typed, as it was typed, where it cannot be read."""
         try:
@@ -51,10 +55,19 @@ class JSONObjectField(forms.JSONField):
             return InvalidJSONInput(data)
 
 
+class SearchField(forms.CharField):
+    """What is searched for; more than this is cut, as what is refused would let everything through."""
+
+    MOST = 80
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value))[: self.MOST]
+
+
 class FilterForm(forms.Form):
     """The list's filters; what cannot be read lets everything through."""
 
-    q = forms.CharField(required=False, max_length=80)
+    q = SearchField(required=False)
     state = forms.ChoiceField(required=False, choices=[("", ""), *STATE_CHOICES])
     sector = forms.RegexField(r"^(none|\d{1,18})$", required=False)
     group = forms.RegexField(r"^\d{1,18}$", required=False)
@@ -145,7 +158,7 @@ class MoveForm(forms.Form):
 class BatchFilterForm(forms.Form):
     """The filters of batches, and of the devices in one."""
 
-    q = forms.CharField(required=False, max_length=80)
+    q = SearchField(required=False)
     model = forms.ChoiceField(required=False, choices=MODEL_CODES)
     stage = forms.ChoiceField(required=False, choices=[("", ""), *STAGE_CHOICES])
 

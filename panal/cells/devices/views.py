@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from panal.cells.accounts.api import EDIT, MANAGE, OPERATE, person
-from panal.control import page
+from panal.control import once, page
 from panal.control.refusals import refusals_on
 from panal.protocol.errors import BadRequest
 
@@ -224,10 +224,12 @@ def _part_of_cell(request: HttpRequest, shown: Device) -> HttpResponse | None:
 
 def _around(request: HttpRequest, shown: Device) -> dict[str, Any]:
     """What only the whole page has: other cells' parts and the forms."""
+    may_manage = queries.may_change(request.user, shown, MANAGE)
     return {
         "cell_parts": page.parts_of_cells("device", request, shown),
         "may_edit": queries.may_change(request.user, shown, EDIT),
-        "may_manage": queries.may_change(request.user, shown, MANAGE),
+        "may_manage": may_manage,
+        "token": once.take(request, f"device_token:{shown.pk}") if may_manage else "",
         "quick": words.QUICK,
         "command_form": CommandForm(auto_id="command_%s"),
         "desired_form": DesiredForm(auto_id="desired_%s"),
@@ -324,12 +326,11 @@ def cancel_command(request: HttpRequest, command_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-@never_cache
 def rotate_token(request: HttpRequest, device_id: str) -> HttpResponse:
-    """Answers the page itself, not a redirect: the token is shown here and kept nowhere."""
+    """The device's page shows the token: who reloads it makes no other one, which would end this one."""
     shown = queries.device_for(request.user, device_id, MANAGE)
-    token = actions.rotate_token(device=shown, actor=actor_of(request))
-    return _device_page(request, shown, token=token)
+    once.keep(request, f"device_token:{device_id}", actions.rotate_token(device=shown, actor=actor_of(request)))
+    return redirect("device", device_id)
 
 
 @login_required

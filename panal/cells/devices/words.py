@@ -57,6 +57,17 @@ COMMAND_ICONS = {
     "expired": "timer-off",
     "cancelled": "circle-slash",
 }
+REASONS = {
+    "unknown_command": _("Its firmware does not know this command."),
+    "bad_args": _("The command does not take these values."),
+    "bad_mac": _("It did not believe that this came from here."),
+    "no_clock": _("It does not know what time it is yet."),
+    "expired": _("The command reached it too late."),
+    "result_too_large": _("It is done, but what it answered is too long."),
+    "crashed": _("Something went wrong on the device."),
+    "revoked": _("The device was revoked."),
+}
+"""Why a command was not done, by error code."""
 
 MEASURES = {
     "battery_pct": _("Battery"),
@@ -68,6 +79,17 @@ MEASURES = {
 }
 UNITS = {"pct": "%", "dbm": "dBm", "bytes": "B", "c": "°C", "mv": "mV", "s": "s", "ms": "ms", "g": "g", "deg": "°"}
 """By the end of a measurement's name: units are in names."""
+
+
+def reason(status: str, code: str, message: str) -> str:
+    """Why a command ended as it did: a sentence of ours where there is one, else the device's own; "" where the
+    status says it all."""
+    detail = "" if message == code else message
+    if code == status:
+        return detail
+    if code == "bad_args" and detail:  # which value it is, only the device says
+        return f"{REASONS[code]} {detail}"
+    return str(REASONS.get(code) or detail or code)
 
 
 def measure(name: str) -> tuple[str, str]:

@@ -15,5 +15,7 @@ CARD = Card(
     gateway="panal.cells.homeassistant.gateway:HANDLERS",
     urls="panal.cells.homeassistant.urls",
     words="panal.cells.homeassistant.words:WORDS",
-    navigation=(Entry("Home Assistant", "homeassistant", "house-plug", "account"),),
+    navigation=(
+        Entry("Home Assistant", "homeassistant", "house-plug", "account", shown="panal.control.page:may_manage"),
+    ),
 )

@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 WORDS = {
-    "light": (gettext_lazy("Light"), "lightbulb"),
+    "light": (pgettext_lazy("lamp", "Light"), "lightbulb"),  # the theme is called so too: another word in Spanish
     "scene": (gettext_lazy("Scene"), "party-popper"),
     "home": (gettext_lazy("Home"), "house"),
     "light.changed": (gettext_lazy("Light changed"), ""),

@@ -185,6 +185,46 @@ def test_without_the_setting_there_is_no_bench(client, ada, device):
     assert "bench" not in client.get("/").content.decode()
 
 
+@pytest.mark.parametrize(("who", "is_still"), [("bob", False), ("carla", True), ("vera", True)])
+def test_who_may_not_operate_finds_the_bench_s_buttons_disabled(client, request, hub, who, is_still):
+    client.force_login(request.getfixturevalue(who))
+    html = client.get("/bench/?part=boards").content.decode()
+    buttons = re.findall(r"<button [^>]*>", html)
+    assert buttons
+    assert [" disabled" in button for button in buttons if 'class="button quiet">' not in button] == [is_still] * 3
+
+
+@pytest.mark.parametrize("who", ["alice", "bob", "carla", "vera", "charlie", "sam", "fay", "ada"])
+def test_the_menu_offers_only_what_opens(client, request, who):
+    client.force_login(request.getfixturevalue(who))
+    menu = re.search(r'<nav class="nav".*?</nav>', client.get("/").content.decode(), re.DOTALL)
+    paths = re.findall(r'href="([^"]+)"', menu.group())
+    assert [path for path in paths if client.get(path).status_code != 200] == []
+    assert ("/audit/" in paths) is (who not in {"bob", "carla", "vera"})
+
+
+@pytest.mark.parametrize(
+    ("referer", "comes_to"),
+    [
+        ("http://testserver/devices/{id}/?range=week", "/devices/{id}/%3Frange%3Dweek"),
+        ("https://elsewhere.example/devices/", "/"),
+        ("http://testserver//elsewhere.example/", "/elsewhere.example/"),
+        (None, "/"),
+    ],
+)
+def test_whose_session_ended_over_a_form_comes_back_to_its_page(client, device, referer, comes_to):
+    headers = {"referer": referer.format(id=device.pk)} if referer else {}
+    response = client.post(f"/devices/{device.pk}/change/", {"name": "x"}, headers=headers)
+    assert response["Location"] == "/accounts/login/?next=" + comes_to.format(id=device.pk)
+
+
+def test_an_address_that_takes_only_forms_says_so(client, alice, device):
+    client.force_login(alice)
+    response = client.get(f"/devices/{device.pk}/rotate/", headers={"accept-language": "en"})
+    assert (response.status_code, response["Allow"]) == (405, "POST")
+    assert "This address only takes what a form sends." in text_of(response)
+
+
 def test_the_bench_shows_only_boards_of_one_s_own(client, charlie, hub):
     client.force_login(charlie)
     assert hub.device_id not in client.get("/bench/").content.decode()

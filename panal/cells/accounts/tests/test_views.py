@@ -1,8 +1,10 @@
 import pytest
+from django.utils.translation import override
 
 from panal.cells.accounts import actions
 from panal.cells.accounts.actor import person
-from panal.cells.accounts.models import AuditEntry, MachineToken, Membership, User
+from panal.cells.accounts.models import AuditEntry, MachineToken, Membership, Theme, User
+from panal.cells.accounts.templatetags.accounts import word
 from panal.control.tests.pages import FormCases, PageCases, queries_of, text_of
 from panal.settings import Settings
 
@@ -105,8 +107,14 @@ def test_the_last_owner_stays_and_is_told_why(client, alice, account):
 def test_a_token_is_shown_once(client, alice):
     client.force_login(alice)
     form = {"name": "Grafana", "scopes": ["read"], "days": "365"}
-    shown = client.post("/tokens/", form).context["made"].text
+    made = client.post("/tokens/", form)
+    assert made["Location"] == "/tokens/"  # reloading makes no second one
+    kept = dict(client.session)
+    page = client.get("/tokens/")
+    shown = page.context["made"]
     assert shown.startswith("pnl_")
+    assert "Grafana" in page.content.decode()
+    assert shown not in str(kept)
     assert shown not in client.get("/tokens/").content.decode()
 
 
@@ -150,6 +158,11 @@ def test_the_audit_log_is_searched(client, alice, account):
     assert len(client.get("/audit/?q=nueva+alice").context["entries"]) == 1
     assert len(client.get("/audit/?kind=account").context["entries"]) == 1
     assert len(client.get("/audit/?q=nobody").context["entries"]) == 0
+
+
+def test_a_light_in_the_audit_log_is_no_bright_theme_in_spanish(client, alice):
+    with override("es"):
+        assert (word("light"), str(Theme.LIGHT.label)) == ("Luz", "Claro")
 
 
 def test_a_person_of_several_accounts_switches(client, alice, other_account):

@@ -21,6 +21,11 @@ def command_icon(status: str) -> str:
 
 
 @register.filter
+def command_reason(command: Any) -> str:
+    return words.reason(command.status, command.error_code, command.error_message)
+
+
+@register.filter
 def translated(text: str) -> str:
     """A message id that plain data carries (a model's name)."""
     return gettext(text)

@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from panal.cells.devices import actions, fleet
 from panal.cells.devices.models import Device
-from panal.control.tests.pages import LANGUAGES, PageCases, mistakes_in, queries_of, text_of
+from panal.control.tests.pages import LANGUAGES, PageCases, mistakes_in, queries_of
 
 ENGLISH = {"accept-language": "en"}
 
@@ -153,6 +153,11 @@ def test_it_is_well_formed(client, alice, made, sector, group, path, language):
     assert mistakes_in(client.get(path).content.decode()) == {}
 
 
-def test_without_devices_it_says_how_they_come(client, alice):
+@pytest.mark.parametrize("path", ["/fleet/", "/devices/", "/"])
+def test_without_devices_it_says_how_they_come_to_who_reads_it(client, alice, ada, path):
     client.force_login(alice)
-    assert "No devices yet" in text_of(client.get("/fleet/", headers=ENGLISH))
+    said = client.get(path, headers=ENGLISH).content.decode()
+    assert "No devices yet" in said and "panal device" not in said
+    assert 'class="button" href="/claim/"' in said
+    client.force_login(ada)
+    assert "<code>panal device mint" in client.get(path, headers=ENGLISH).content.decode()

@@ -1,3 +1,6 @@
+import re
+from datetime import UTC, datetime
+
 import pytest
 from django.utils import timezone
 
@@ -61,7 +64,6 @@ class TestCancel(FormCases):
 class TestRotate(FormCases):
     path = "/devices/{device}/rotate/"
     may = MANAGERS
-    done = 200
 
 
 class TestRevoke(FormCases):
@@ -202,6 +204,53 @@ def test_a_command_appears_with_its_outcome(client, alice, device, command):
     assert "the motor is busy" in text
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "message", "said"),
+    [
+        ("rejected", "unknown_command", "fly", "Its firmware does not know this command."),
+        ("rejected", "bad_mac", "bad_mac", "It did not believe that this came from here."),
+        ("rejected", "expired", "expired", "The command reached it too late."),
+        ("rejected", "bad_args", "pct: 0 to 100", "The command does not take these values. pct: 0 to 100"),
+        ("rejected", "busy", "busy", "busy"),
+        ("expired", "expired", "", None),
+        ("failed", "failed", "OSError(5)", "OSError(5)"),
+        ("cancelled", "revoked", "", "The device was revoked."),
+    ],
+)
+def test_why_a_command_was_not_done_is_said_in_words(client, alice, device, command, status, code, message, said):
+    Command.objects.filter(pk=command.pk).update(
+        status=status, finished_at=timezone.now(), error_code=code, error_message=message
+    )
+    client.force_login(alice)
+    html = client.get(f"/devices/{device.pk}/?part=commands", headers={"accept-language": "en"}).content.decode()
+    assert re.findall(r'<span class="small">(.*?)</span>', html) == ([said] if said else [])
+
+
+def test_a_command_is_sent_with_the_values_that_its_form_shows(client, alice, device):
+    client.force_login(alice)
+    page = client.get(f"/devices/{device.pk}/")
+    shown = {bound.name: bound.value() or "" for bound in page.context["command_form"]}
+    client.post(f"/devices/{device.pk}/commands/", {**shown, "name": "ping"})
+    assert Command.objects.get().name == "ping"
+    assert page.context["desired_form"]["others"].value() == ""
+
+
+def test_a_form_that_is_wrong_stays_open(client, alice, device):
+    client.force_login(alice)
+    html = client.post(f"/devices/{device.pk}/commands/", {"name": "ping", "args": "7"}).content.decode()
+    assert '<details class="more" open>' in html
+
+
+def test_a_search_that_is_too_long_does_not_show_everything(client, alice, fleet):
+    client.force_login(alice)
+    assert not client.get("/devices/", {"q": "x" * 81}).context["devices"].object_list
+
+
+def test_before_a_device_is_revoked_it_is_said_that_this_is_final(client, alice, device):
+    client.force_login(alice)
+    assert "This cannot be undone" in text_of(client.get(f"/devices/{device.pk}/", headers={"accept-language": "en"}))
+
+
 def test_by_htmx_a_command_answers_without_a_page(client, alice, device):
     client.force_login(alice)
     path = f"/devices/{device.pk}/commands/"
@@ -244,11 +293,29 @@ def test_what_is_desired_and_not_yet_reported_is_pending(client, alice, device):
     assert "Pending" in text_of(response)
 
 
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_the_log_writes_a_day_as_the_rest_of_the_page_does(client, alice, device, language):
+    at = datetime(2026, 11, 22, 14, 44, 55, tzinfo=UTC)
+    Device.objects.filter(pk=device.pk).update(created_at=at)
+    LogLine.objects.create(device=device, at=at, received_at=at, level="info", message="?", fingerprint=1)
+    alice.time_zone = "UTC"
+    alice.save()
+    client.force_login(alice)
+    said = text_of(client.get(f"/devices/{device.pk}/", headers={"accept-language": language}))
+    day = {"es": "22/11/2026", "en": "11/22/2026"}[language]
+    assert f"{day} 14:44:55" in said and said.count(day) == 2
+
+
 def test_a_new_token_is_shown_once_and_never_kept_by_the_browser(client, alice, device):
     client.force_login(alice)
-    response = client.post(f"/devices/{device.pk}/rotate/")
+    made = client.post(f"/devices/{device.pk}/rotate/")
+    assert made["Location"] == f"/devices/{device.pk}/"  # reloading makes no second one
+    assert client.get(f"/devices/{device.pk}/?part=head").status_code == 200  # a live part takes nothing
+    kept = dict(client.session)
+    response = client.get(made["Location"])
     token = response.context["token"]
     assert len(token) == 64
+    assert token not in str(kept)
     assert token in response.content.decode()
     assert "no-store" in response["Cache-Control"]
     assert token not in client.get(f"/devices/{device.pk}/").content.decode()

@@ -35,6 +35,7 @@ document.addEventListener("click", (event) => {
     const dialog = document.getElementById(opener.dataset.dialog);
     if (!dialog) return;
     event.preventDefault();
+    openMenus().forEach(closeMenu); // before the dialog: what has the focus now gets it back after it
     dialog.close();
     dialog.showModal();
   } else if (closest(event, "[data-close-dialog]")) {
@@ -45,10 +46,21 @@ document.addEventListener("click", (event) => {
   } else if (closest(event, "[data-close-toast]")) {
     event.target.closest("[data-toast]").remove();
   }
-  for (const open of document.querySelectorAll("[data-closes-outside][open]")) {
-    if (!open.contains(event.target)) open.open = false;
-  }
+  for (const menu of openMenus()) if (!menu.contains(event.target)) closeMenu(menu);
 });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") openMenus().forEach(closeMenu);
+});
+
+function openMenus() {
+  return document.querySelectorAll("[data-closes-outside][open]");
+}
+
+function closeMenu(menu) {
+  if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+  menu.open = false;
+}
+
 for (const dialog of document.querySelectorAll("dialog[open]")) {
   dialog.close();
   dialog.showModal();
