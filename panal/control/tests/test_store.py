@@ -92,7 +92,7 @@ def test_one_poisonous_message_takes_no_other_down(store, device):
 def test_what_no_database_takes_is_refused_for_good(store, device):
     from panal.cells.devices.messages import Reported
 
-    entry = Entry("devices.reported", Reported(device.id, 10**30, 0, {"a": 1}))
+    entry = Entry("devices.reported", Reported(device.id, -(10**30), 0, {"a": 1}))
     [refused] = store.commit([entry])
     assert isinstance(refused, BadRequest)
 

@@ -139,7 +139,7 @@ def test_times_are_shown_in_the_person_s_zone(client, alice, event):
     from zoneinfo import ZoneInfo
 
     local = event.received_at.astimezone(ZoneInfo("Asia/Tokyo"))
-    assert f"{local:%d/%m/%Y %H:%M:%S}" in text_of(client.get(f"/events/{event.pk}/"))
+    assert f"{local:%m/%d/%Y %H:%M:%S}" in text_of(client.get(f"/events/{event.pk}/"))
 
 
 def test_the_csv_holds_what_the_page_shows_and_no_formula(client, alice, account):
