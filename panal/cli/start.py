@@ -1,5 +1,6 @@
 """How every command begins: options become settings, then Django is ready."""
 
+import atexit
 import gc
 import os
 from collections.abc import Iterator
@@ -50,10 +51,11 @@ def django_with(**options: object) -> Settings:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panal.control.settings")
     with reading():
         import django
-        from django.db import Error
+        from django.db import Error, connections
 
         try:
             django.setup()
+            atexit.register(connections.close_all)  # SQLite then puts its log into its file
             _migrate()
         except SettingsError as error:
             refuse(str(error))

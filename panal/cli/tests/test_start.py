@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -10,10 +11,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from panal import certificates
-from tests.running import Panal, clean_environment, free_port, migrated
+from tests.running import Panal, clean_environment, drop_postgres, free_port, migrated, new_postgres
 
 SERVE = ("serve", "--http-port=0", "--stream-port=0", "--mqtt-port=0")
 MINT = ("device", "mint", "--model", "wearable-1")
@@ -93,13 +95,18 @@ def test_an_address_that_is_no_postgres(tmp_path: Path, url: str) -> None:
 
 
 def test_a_database_of_a_newer_panal(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(migrated(""))) as ours, closing(sqlite3.connect(tmp_path / "panal.sqlite3")) as newer:
-        ours.backup(newer)
-        newer.execute(
-            "INSERT INTO django_migrations (app, name, applied) VALUES ('devices', '9999_more', '2030-01-01')"
-        )
-        newer.commit()
-    assert refusal(tmp_path, *MINT).startswith("panal: This database was made by a newer Panal: update Panal, or")
+    applied = "INSERT INTO django_migrations (app, name, applied) VALUES ('devices', '9999_more', '2030-01-01')"
+    if url := new_postgres(is_copy=True):
+        with psycopg.connect(url) as newer:
+            newer.execute(applied)
+    else:
+        shutil.copyfile(migrated(""), tmp_path / "panal.sqlite3")
+        with closing(sqlite3.connect(tmp_path / "panal.sqlite3")) as newer, newer:
+            newer.execute(applied)
+    said = refusal(tmp_path, *MINT, **({"DATABASE_URL": url} if url else {}))
+    assert said.startswith("panal: This database was made by a newer Panal: update Panal, or")
+    if url:
+        drop_postgres(url)
 
 
 @pytest.mark.parametrize("taken", ["http", "stream", "mqtt"])
