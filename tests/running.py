@@ -16,9 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +32,8 @@ PATIENCE_S = 60.0
 """How long a test waits for what must come: a busy machine is no fault. What must be quick is measured elsewhere."""
 UNLIMITED = {"PANAL_RATE_DEVICE_PER_MIN": "10000000", "PANAL_RATE_ADDRESS_PER_MIN": "100000000"}
 """Settings for one machine that is many boards."""
+PORTS = 2000
+"""For each process of a run of tests."""
 SQLITE = "panal.sqlite3"
 TEST_POSTGRES = "TEST_POSTGRES_URL"  # set by panal/control/testing.py, and by nobody who has a database to lose
 TEST_SHARED = "TEST_SHARED_FOLDER"  # of all processes of a run of tests; set there too
@@ -174,12 +177,24 @@ def until(
 
 
 def free_port() -> int:
-    """A port that nobody listens on, below those that Linux gives to clients: a server that is killed gets it again."""
-    while True:
-        port = random.randrange(10_000, 32_000)
+    """A port that nobody listens on, below those that Linux gives to clients: a server that is killed gets it again.
+
+    No process of a run of tests gives one that another gives, and none gives one twice in a short time: whoever asked
+    may open it only seconds later.
+    """
+    for port in _ports():
         with socket.socket() as trial, suppress(OSError):
             trial.bind(("127.0.0.1", port))
             return port
+    raise AssertionError("cycle() has no end")
+
+
+@cache
+def _ports() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = range(10_000 + PORTS * (worker % 11), 10_000 + PORTS * (worker % 11 + 1))
+    begin = random.randrange(PORTS)
+    return cycle([*own[begin:], *own[:begin]])
 
 
 def new_postgres(is_copy: bool = False) -> str:

@@ -72,6 +72,8 @@ class Proxy(ABC):
                 self.rest = threading.Thread(target=self.process.stderr.read)  # else it may wait for room
                 self.rest.start()
                 return self
+        self.process.wait(timeout=60)
+        self.process.stderr.close()
         raise AssertionError(said)
 
     def __exit__(self, *_: object) -> None:
