@@ -64,10 +64,9 @@ class Server:
             await self._stop(http, tasks)
 
     def _http_ports(self) -> list[tuple[int, str]]:
-        aliases = [int(port) for port in self.settings.http_aliases.split(",") if port.strip()]
         return [
             (self.settings.http_port, "PANAL_HTTP_PORT (--http-port)"),
-            *((port, "PANAL_HTTP_ALIASES") for port in aliases),
+            *((port, "PANAL_HTTP_ALIASES") for port in self.settings.http_alias_ports),
         ]
 
     def _config(self) -> uvicorn.Config:

@@ -278,6 +278,10 @@ class Settings:
         return Path(self.images_dir or Path(self.data) / "images").absolute()
 
     @property
+    def http_alias_ports(self) -> list[int]:
+        return [int(part) for part in _parts(self.http_aliases)]
+
+    @property
     def tls(self) -> bool:
         return self.tls_cert is not None
 

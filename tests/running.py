@@ -182,11 +182,11 @@ def free_port() -> int:
     No process of a run of tests gives one that another gives, and none gives one twice in a short time: whoever asked
     may open it only seconds later.
     """
-    for port in _ports():
+    while True:
+        port = next(_ports())
         with socket.socket() as trial, suppress(OSError):
             trial.bind(("127.0.0.1", port))
             return port
-    raise AssertionError("cycle() has no end")
 
 
 @cache

@@ -24,10 +24,7 @@ echo "tests that need the machine to themselves"
 $pytest $alone "$@" || [ $? -eq 5 ] || code=1  # 5: there is none
 echo "tests that have a database on PostgreSQL"
 export PANAL_TEST_DB=postgres  # panal/control/testing.py chooses them
-once="--ignore=tests/deploy"  # of SQLite's file
-for board in portal button tight; do  # of a board alone: its page, its button, its memory
-  once="$once --ignore=tests/end_to_end/test_$board.py"
-done
+once="--ignore=tests/end_to_end/test_portal.py --ignore=tests/deploy"  # of a board alone, and of SQLite's file
 # shellcheck disable=SC2086
 $pytest $together -m "not serial" $once "$@" || code=1
 # shellcheck disable=SC2086

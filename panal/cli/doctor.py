@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import typer
 
 from panal import certificates
+from panal.gateway.listening import CannotListen, check_tls
 from panal.settings import NAMES, Settings
 
 from .start import Data, settings_with
@@ -153,7 +154,7 @@ def _wanted(settings: Settings) -> list[tuple[str, int]]:
     """Which setting asks for which port; 0 is none that is known before the start."""
     names = ("http_port", "stream_port", "mqtt_port", "mqtt_ws_port")
     single = [(f"PANAL_{name.upper()}", getattr(settings, name)) for name in names]
-    aliases = [("PANAL_HTTP_ALIASES", int(port)) for port in settings.http_aliases.split(",") if port.strip()]
+    aliases = [("PANAL_HTTP_ALIASES", port) for port in settings.http_alias_ports]
     return [(setting, port) for setting, port in (*single, *aliases) if port]
 
 
@@ -294,11 +295,11 @@ def tls(settings: Settings) -> Iterator[Finding]:
         yield Finding("TLS", WARNING if todo else OK, "off, also for public addresses" if todo else what, todo)
         return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
+        check_tls(settings)
         yield _expiry(settings.tls_cert)
-    except (OSError, ValueError) as error:
+    except (CannotListen, ValueError) as error:
         todo = "PANAL_TLS_CERT and PANAL_TLS_KEY must be the PEM files of one certificate and its key."
-        yield Finding("TLS", WRONG, f"{settings.tls_cert} cannot be used: {error}", todo)
+        yield Finding("TLS", WRONG, str(error), todo)
 
 
 def _expiry(path: Path) -> Finding:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
@@ -14,6 +14,9 @@ import typer
 from panal.settings import Settings, SettingsError, load
 
 from .refusals import refuse
+
+if TYPE_CHECKING:  # Django is read when a command runs
+    from django.db.migrations.loader import MigrationLoader
 
 Data = Annotated[
     Path | None,
@@ -94,7 +97,7 @@ def _migrate() -> None:
         call_command("migrate", verbosity=0, interactive=False)
 
 
-def _newer(loader) -> bool:  # type: ignore[no-untyped-def]
+def _newer(loader: "MigrationLoader") -> bool:
     """Whether a migration of ours was applied that this Panal does not know."""
     from django.apps import apps
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -116,8 +116,8 @@ def accounts_of(request: HttpRequest) -> list[Any]:
 
 def may_manage(request: HttpRequest) -> bool:
     """Whether to offer what only who manages the account looked at may open; without one, the page says so."""
-    account = account_of(request)
-    return account is None or accounts.may(request.user, account.pk, accounts.MANAGE)  # type: ignore[arg-type]
+    account, user = account_of(request), cast(Any, request.user)
+    return account is None or accounts.may(user, account.pk, accounts.MANAGE)
 
 
 def has_bench(request: HttpRequest) -> bool:

@@ -18,13 +18,13 @@ from starlette.responses import FileResponse
 from starlette.routing import BaseRoute, Match, NoMatchFound
 
 from panal.protocol import fields
-from panal.protocol.errors import BadRequest, PanalError, TooLarge, Unauthorized, Unavailable, UnsupportedType
+from panal.protocol.errors import BadRequest, PanalError, TooLarge, Unavailable, UnsupportedType
 from panal.protocol.topics import HTTP_PREFIXES, INGEST
 
 from . import body as json_body
 from .cell import Answered, Call, EventKinds, File, HttpHandler, Hub, Path, Stores
 from .errors import Headers, document_of, headers_of, status_of
-from .identity import Identities, holds
+from .identity import Identities, holds, stranger
 from .ledger import Ledger
 from .limits import Failures, Rates, is_near, is_private
 from .store import Identity
@@ -318,7 +318,7 @@ class DeviceApi(BaseRoute):
                 await self.context.sleep(delay_s)
             finally:
                 failures.delayed -= 1
-        return Unauthorized("unauthorized", "unknown device or wrong key")
+        return stranger()
 
 
 def _check_named(named: str, body: dict[str, Any]) -> None:

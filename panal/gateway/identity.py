@@ -6,6 +6,7 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
+from panal.protocol.errors import Unauthorized
 from panal.protocol.topics import is_device_id
 
 from .store import Identity
@@ -71,6 +72,11 @@ class Identities:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+
+def stranger() -> Unauthorized:
+    """The one answer to an unknown device and to a wrong token."""
+    return Unauthorized("unauthorized", "unknown device or wrong key")
 
 
 def holds(identity: Identity | None, token: str) -> bool:

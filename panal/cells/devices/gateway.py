@@ -3,9 +3,10 @@
 from typing import Any
 
 from panal.gateway.cell import Answered, Call, Handlers, Hub, Leaf, Path, Reaction
+from panal.gateway.identity import stranger
 from panal.gateway.store import DomainEvent, Identity, OpenCommand
 from panal.protocol import instants
-from panal.protocol.errors import BadRequest, Forbidden, Unauthorized
+from panal.protocol.errors import BadRequest, Forbidden
 
 from . import messages
 
@@ -60,7 +61,7 @@ async def _require_still(hub: Hub, caller: Identity) -> None:
     """Who waited for news may have lost the token meanwhile."""
     now = await hub.identities.get(caller.device_id)
     if now is None or now.token_sha256 != caller.token_sha256:
-        raise Unauthorized("unauthorized", "unknown device or wrong key")
+        raise stranger()
 
 
 def _wait_s(text: str | None) -> float:
