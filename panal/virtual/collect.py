@@ -34,6 +34,7 @@ PURE = (
     "panal/cells/updates/tests/test_asking.py",
     "panal/board/drivers/tests/test_*.py",
 )
+SUPPORT = r"^from (panal[\w.]*\.tests|panal\.virtual\.vm)(?: import |\.)(\w+)"  # what a test shares with others
 SOURCES = (*build.FIRMWARE, "cells/*/messages.py", "virtual/hardware.py", "virtual/motion.py", "virtual/chips/*.py")
 
 
@@ -112,7 +113,7 @@ def folder_for(test: Path) -> Path:
     """The firmware (not shrunk: tests reach every name), the shim, and the test, compiled; only what changed."""
     folder = build.cache_folder() / "board" / "tests"
     sources = [path for pattern in SOURCES for path in build.PACKAGE.glob(pattern)]
-    named = re.findall(r"^from (panal[\w.]*\.tests) import (\w+)", test.read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.findall(SUPPORT, test.read_text(encoding="utf-8"), re.MULTILINE)
     support = [build.ROOT.joinpath(*package.split("."), f"{name}.py") for package, name in named]
     for source in [*sources, *support, test]:
         _compile(source, (folder / source.relative_to(build.ROOT)).with_suffix(".mpy"))

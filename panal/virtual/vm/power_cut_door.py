@@ -83,7 +83,7 @@ def live_log(flash, dies_at, part):
     died, data = life.flash.has_died, life.end()
     life = Life(data)
     log, found = opened(), []
-    while log.oldest() is not None:
+    while log.oldest() is not None and len(found) <= kept + 1:
         found.append(int(log.oldest()["uid"][1:]))
         log.forget(log.oldest()["uid"])
     first = found[0] if found else kept + 1

@@ -11,8 +11,7 @@ import vfs
 
 from panal.board import networks
 from panal.board.storage import Storage
-
-from .power_cut import BLOCK, BLOCKS, LIMIT, Flash, Life
+from panal.virtual.vm.power_cut import BLOCK, BLOCKS, LIMIT, Flash, Life
 
 TOKEN = "5a" * 32
 HOME, NEW = ("Casa", "vieja 12345"), ("Fibra", "nueva 12345")
